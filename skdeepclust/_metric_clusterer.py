@@ -1,0 +1,503 @@
+"""Deep spectral clustering learning as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from ._base import DevicePickleMixin, keep_fitted_on_error
+from ._validation import (
+    Interval,
+    StrOptions,
+    Targets,
+    check_device,
+    check_n_clusters,
+    check_rows,
+    check_targets,
+    fit_context,
+)
+from .networks import BaseEncoder, resolve_encoder
+from .spectral import shrinkage_whitening, spectral_normalization, whiten_rows
+from .training import (
+    InputScaling,
+    Recipe,
+    Rows,
+    TrainingPlan,
+    assign,
+    class_means,
+    cluster_codes,
+    embed_rows,
+    epoch_progress,
+    find_centers,
+    learn_encoder,
+    map_batches,
+    spread_codes,
+)
+
+__all__ = ["DeepMetricClusterer"]
+
+_DEFAULT_CLUSTERS = 8
+# Pseudo-labels come from a neighbour graph over at most this many rows.
+_MAX_GRAPH_ROWS = 20_000
+
+
+class DeepMetricClusterer(
+    ClassNamePrefixFeaturesOutMixin,
+    DevicePickleMixin,
+    ClusterMixin,
+    TransformerMixin,
+    BaseEstimator,
+):
+    """Clustering in a learned embedding: deep spectral clustering learning.
+
+    An encoder is trained so that the clusters you want become linearly separated subspaces
+    of its embedding F: it minimises k - tr(C F F⁺), C being the projector on the wanted
+    clustering. The wanted clustering comes from labels of all rows, of some rows, from soft
+    assignments, or, without any of these, from the data themselves.
+
+    Parameters
+    ----------
+    n_clusters : int, default=None
+        Number of clusters that `predict` distinguishes. None: as many as there are classes
+        in `y`; 8 without labels. More than classes: the rows far from all classes form the
+        others. Fewer: classes are merged by k-means in the embedding.
+    encoder : {"linear", "mlp", "conv"}, encoder object or torch.nn.Module, default="mlp"
+        What computes the embedding. "linear" is solved in closed form, without gradient
+        steps. Encoder objects such as ``MLPEncoder(hidden=(512,))`` have parameters that can
+        be searched as ``encoder__hidden``.
+    embedding_dim : int or "auto", default="auto"
+        Columns d of the embedding. "auto": as many as classes, 2 to 128, or the width of the
+        module. For clusters of new classes larger values than "auto" can help.
+    max_epochs : int, default=100
+        Passes over the training rows at most.
+    batch_size : int or "auto", default="auto"
+        Rows of a training batch. "auto": 4 d, at least 128. Batches hold equally many rows
+        of each of at most d classes.
+    learning_rate : float, default=0.003
+        Largest step of AdamW; it falls along a cosine.
+    weight_decay : float, default=0.0001
+        Weight decay of AdamW.
+    ridge : float, default=1.0
+        λ I is added to the Gram FᵀF of a batch, λ being `ridge` times its mean eigenvalue.
+        Keeps batches from overfitting; 0 is the exact pseudo-inverse.
+    whiten : float in [0, 1], default=0.5
+        How far the embedding is whitened after training: 1 makes its covariance the
+        identity, 0 leaves its shape as it is.
+    early_stopping : bool or "auto", default="auto"
+        Hold rows out of training, stop when the objective on them no longer falls, and take
+        the best weights. "auto": with 1,000 training rows or more. Without it training stops
+        when the training objective no longer falls.
+    validation_fraction : float, default=0.1
+        Share of the rows of each class to hold out.
+    n_iter_no_change : int, default=10
+        Epochs without progress after which training stops.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the fit before.
+    device : str or torch.device, default="auto"
+        Where the network computes. "auto": CUDA where there is such a device, else the CPU.
+    random_state : int, RandomState instance or None, default=None
+        Determines initial weights, batches and k-means. An int gives the same result, bit
+        for bit, on one machine.
+    verbose : int, default=0
+        Above 0 progress is shown on standard error.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n,)
+        Cluster of each training row, as `predict` gives it.
+    cluster_centers_ : ndarray of shape (n_clusters_, d)
+        Centres in the embedding.
+    classes_ : ndarray
+        Sorted class labels; cluster j is class ``classes_[j]``. Without labels, and for the
+        columns of an assignment matrix, the numbers from 0.
+    n_clusters_ : int
+        Number of clusters.
+    network_ : torch.nn.Module
+        The trained encoder; its inputs are centred and scaled.
+    history_ : dict of str to list
+        For each epoch: the mean "objective" k - tr(C F F⁺) of the batches, the "monitor"
+        -tr(C F F⁺) in [-k, 0], the "validation_objective" where rows are held out, and the
+        "learning_rate".
+    n_iter_ : int
+        Number of epochs; 0 where the solution is in closed form.
+    inertia_ : float
+        Sum of squared distances of the training embeddings to their centres.
+    n_features_in_ : int
+        Number of features, or of channels of images.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X, where it has names.
+
+    See Also
+    --------
+    sklearn.cluster.KMeans : Clusters in the space of the features as they are.
+    sklearn.neighbors.NeighborhoodComponentsAnalysis : Learns a linear map for neighbours.
+
+    Notes
+    -----
+    Features are centred and divided by one common number. Where their units differ, put a
+    StandardScaler in front, as for KMeans.
+
+    A metric for *new* classes needs many training classes: one learned on six handwritten
+    digits is worse than raw pixels on the other four.
+
+    Rows with label -1 (or None) take part: labels are carried to them along the graph of
+    nearest neighbours, in up to 20,000 rows, and the encoder learns from both.
+
+    References
+    ----------
+    Law, Urtasun, Zemel, "Deep Spectral Clustering Learning", ICML 2017.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skdeepclust import DeepMetricClusterer
+    >>> X, y = load_iris(return_X_y=True)
+    >>> y_few = y.copy()
+    >>> y_few[15:50] = y_few[65:100] = y_few[115:] = -1
+    >>> clusterer = DeepMetricClusterer(random_state=0).fit(X, y_few)
+    >>> bool(clusterer.score(X, y) > 0.8)
+    True
+    >>> clusterer.transform(X).shape
+    (150, 3)
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
+        "encoder": [StrOptions({"linear", "mlp", "conv"}), BaseEncoder, torch.nn.Module],
+        "embedding_dim": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "ridge": [Interval(Real, 0, None, closed="left")],
+        "whiten": [Interval(Real, 0, 1, closed="both")],
+        "early_stopping": ["boolean", StrOptions({"auto"})],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "device": [str, torch.device],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_clusters: int | None = None,
+        *,
+        encoder: Any = "mlp",
+        embedding_dim: int | str = "auto",
+        max_epochs: int = 100,
+        batch_size: int | str = "auto",
+        learning_rate: float = 3e-3,
+        weight_decay: float = 1e-4,
+        ridge: float = 1.0,
+        whiten: float = 0.5,
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        device: str | torch.device = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.encoder = encoder
+        self.embedding_dim = embedding_dim
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.ridge = ridge
+        self.whiten = whiten
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> DeepMetricClusterer:
+        """Learn the embedding and the clusters.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p) or (n, c, h, w)
+            Rows, or images. A memory map is read in batches.
+        y : array-like of shape (n,) or (n, k), default=None
+            Class labels of any sortable type, -1 or None for unlabelled rows; or a
+            non-negative matrix of assignments: one-hot, several classes a row, or soft. A
+            row of zeros is unlabelled. None: no labels at all.
+
+        Returns
+        -------
+        DeepMetricClusterer
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X or y is not as described; an earlier fit stays usable.
+        """
+        with keep_fitted_on_error(self):
+            X = check_rows(self, X, reset=True)
+            targets = check_targets(y, X)
+            check_n_clusters(self.n_clusters, len(X))
+            rng = check_random_state(self.random_state)
+            previous = self._previous_network(X) if self.warm_start else None
+            rows = self._standardize(X)
+            indices, wanted = self._complete(rows, targets, rng)
+            self._train(rows, wanted, indices, previous, rng)
+            embedding = self._whiten_training(embed_rows(self.network_, rows))
+            self._place_clusters(embedding, targets, wanted, indices, rng)
+        return self
+
+    def fit_predict(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray[np.int64]:
+        """Fit and return the cluster of each row; see `fit`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p) or (n, c, h, w)
+        y : array-like of shape (n,) or (n, k), default=None
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            ``labels_``.
+        """
+        return self.fit(X, y).labels_
+
+    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Embed rows: centred, whitened with the training statistics, scaled to length 1.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p) or (n, c, h, w)
+
+        Returns
+        -------
+        ndarray of shape (n, d)
+            A row's embedding does not depend on the other rows.
+        """
+        check_is_fitted(self)
+        rows = self._rows(check_rows(self, X, reset=False))
+        return self._whiten(embed_rows(self.network_, rows)).numpy()
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Cluster of each row: that of the nearest centre in the embedding.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p) or (n, c, h, w)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            In ``[0, n_clusters_)``; ``classes_[predict(X)]`` names the classes.
+        """
+        check_is_fitted(self)
+        rows = self._rows(check_rows(self, X, reset=False))
+        return self._assign(self._whiten(embed_rows(self.network_, rows)))[0]
+
+    def score(self, X: ArrayLike, y: ArrayLike) -> float:
+        """Adjusted Rand index of the predicted clusters and the classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p) or (n, c, h, w)
+        y : array-like of shape (n,) or (n, k)
+            True classes; unlabelled rows are left out. Of a matrix the largest entry counts.
+
+        Returns
+        -------
+        float
+            1 for identical partitions, about 0 for unrelated ones.
+
+        Raises
+        ------
+        ValueError
+            If `y` has no labels.
+        """
+        labels = self.predict(X)
+        targets = check_targets(y, labels, min_classes=1)
+        if not targets.labelled.any():
+            raise ValueError("y has no labelled row: score compares the clusters with labels.")
+        codes = targets.values if targets.values.ndim == 1 else targets.values.argmax(axis=1)
+        return float(adjusted_rand_score(codes[targets.labelled], labels[targets.labelled]))
+
+    def cluster(self, X: ArrayLike, n_clusters: int) -> NDArray[np.int64]:
+        """Cluster rows of classes that were not there in training.
+
+        The embeddings of this very set are centred, replaced by their left singular vectors
+        and scaled to length 1 (Algorithm 2 of the paper), then k-means finds the clusters.
+        The result for a row depends on the whole set.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p) or (n, c, h, w)
+            Rows to be clustered.
+        n_clusters : int
+            Number of clusters in X.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            In ``[0, n_clusters)``.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer rows than clusters.
+        """
+        check_is_fitted(self)
+        X = check_rows(self, X, reset=False)
+        check_n_clusters(n_clusters, len(X))
+        normalized = spectral_normalization(embed_rows(self.network_, self._rows(X)))
+        rng = check_random_state(self.random_state)
+        seed = int(rng.randint(np.iinfo(np.int32).max))
+        found = KMeans(n_clusters, n_init=10, random_state=seed).fit(normalized.numpy())
+        return found.labels_.astype(np.int64)
+
+    def _standardize(self, X: NDArray[Any]) -> Rows:
+        """Learn the scaling of the inputs; the rows in the shape that the encoder wants."""
+        self._row_shape = X.shape[1:]
+        self._input_shape = resolve_encoder(self.encoder).input_shape(X.shape[1:])
+        self._scaling = InputScaling.fit(X, self._input_shape)
+        return self._rows(X)
+
+    def _rows(self, X: NDArray[Any]) -> Rows:
+        return Rows(X, self._scaling, self._input_shape, check_device(self.device))
+
+    def _previous_network(self, X: NDArray[Any]) -> Any:
+        """The network to go on from, if there is one and it fits."""
+        if not hasattr(self, "network_"):
+            return None
+        if X.shape[1:] != self._row_shape:
+            raise ValueError(
+                f"warm_start=True, but X has rows of shape {X.shape[1:]} and the fit before had "
+                f"{self._row_shape}: equal shapes, or warm_start=False, are wanted."
+            )
+        return self.network_
+
+    def _complete(
+        self, rows: Rows, targets: Targets, rng: np.random.RandomState
+    ) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """Rows to learn from and what is wanted of them, guessed where labels are missing."""
+        labelled = np.flatnonzero(targets.labelled)
+        missing = np.flatnonzero(~targets.labelled)
+        n_classes = len(targets.classes)
+        if targets.values.ndim == 2 or not len(missing):
+            return labelled, targets.values[labelled]
+        if n_classes and self.n_clusters not in (None, n_classes):
+            return labelled, targets.values[labelled]
+        guessed = np.sort(rng.permutation(missing)[:_MAX_GRAPH_ROWS])
+        if not n_classes:
+            n_clusters = self.n_clusters or min(_DEFAULT_CLUSTERS, len(rows))
+            codes = cluster_codes(rows.flat(guessed), n_clusters, rng)
+            return guessed, np.unique(codes, return_inverse=True)[1]
+        anchors = rng.permutation(labelled)[:_MAX_GRAPH_ROWS]
+        seeds = np.concatenate([targets.values[anchors], np.full(len(guessed), -1)])
+        spread = spread_codes(rows.flat(np.concatenate([anchors, guessed])), seeds, n_classes, rng)
+        codes = spread[len(anchors) :]
+        reached = codes >= 0
+        return (
+            np.concatenate([labelled, guessed[reached]]),
+            np.concatenate([targets.values[labelled], codes[reached]]),
+        )
+
+    def _train(
+        self,
+        rows: Rows,
+        wanted: NDArray[Any],
+        indices: NDArray[np.int64],
+        network: Any,
+        rng: np.random.RandomState,
+    ) -> None:
+        """Train the encoder and keep its history."""
+        recipe = self._recipe()
+        with epoch_progress(self.max_epochs, self.verbose, "DeepMetricClusterer") as report:
+            self.network_, result = learn_encoder(
+                rows, wanted, indices, recipe, rng, network, report
+            )
+        self.history_ = result.history
+        self.n_iter_ = result.n_epochs
+
+    def _recipe(self) -> Recipe:
+        return Recipe(
+            encoder=resolve_encoder(self.encoder),
+            embedding_dim=None if self.embedding_dim == "auto" else self.embedding_dim,
+            batch_size=None if self.batch_size == "auto" else self.batch_size,
+            plan=TrainingPlan(
+                max_epochs=self.max_epochs,
+                learning_rate=self.learning_rate,
+                weight_decay=self.weight_decay,
+                ridge=float(self.ridge),
+                patience=self.n_iter_no_change,
+            ),
+            early_stopping=self.early_stopping,
+            validation_fraction=self.validation_fraction,
+        )
+
+    def _whiten_training(self, embedding: torch.Tensor) -> torch.Tensor:
+        """Learn the whitening from the training embeddings (n, d), and apply it."""
+        wide = embedding.double()
+        mean, whitener = shrinkage_whitening(
+            wide.T @ wide, wide.sum(dim=0), len(wide), float(self.whiten)
+        )
+        self._mean, self._whitener = mean.float(), whitener.float()
+        return self._whiten(embedding)
+
+    def _whiten(self, embedding: torch.Tensor) -> torch.Tensor:
+        return map_batches(lambda batch: whiten_rows(batch, self._mean, self._whitener), embedding)
+
+    def _place_clusters(
+        self,
+        embedding: torch.Tensor,
+        targets: Targets,
+        wanted: NDArray[Any],
+        indices: NDArray[np.int64],
+        rng: np.random.RandomState,
+    ) -> None:
+        """Centres in the embedding, and the training rows' distances to them."""
+        learned = embedding.numpy()[indices]
+        centers = class_means(learned, wanted)
+        if not len(targets.classes):
+            centers = KMeans(len(centers), init=centers, n_init=1).fit(learned).cluster_centers_
+        elif self.n_clusters not in (None, len(centers)):
+            centers = find_centers(embedding.numpy(), centers, self.n_clusters, rng)
+        self.cluster_centers_ = centers
+        labels, squared = self._assign(embedding)
+        if not len(targets.classes):
+            used, labels = np.unique(labels, return_inverse=True)
+            self.cluster_centers_ = centers[used]
+        self.labels_ = labels
+        self.inertia_ = float(squared.sum(dtype=np.float64))
+        self.n_clusters_ = len(self.cluster_centers_)
+        self.classes_ = targets.classes if len(targets.classes) else np.arange(self.n_clusters_)
+
+    def _assign(self, embedding: torch.Tensor) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Nearest centre of each embedded row and the squared distance to it."""
+        centers = torch.from_numpy(self.cluster_centers_)
+        nearest = map_batches(
+            lambda batch: torch.stack([v.double() for v in assign(batch, centers)], 1), embedding
+        )
+        return nearest[:, 0].long().numpy(), nearest[:, 1].float().numpy()
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self._mean.shape[0])

@@ -1,0 +1,171 @@
+"""Checks of what users pass in; the one place that imports private scikit-learn names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
+
+__all__ = [
+    "Interval",
+    "StrOptions",
+    "Targets",
+    "check_device",
+    "check_n_clusters",
+    "check_rows",
+    "check_targets",
+    "fit_context",
+]
+
+fit_context = _fit_context
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What y says about the rows.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n,) or (n, k)
+        Class codes with -1 for unlabelled rows, or a non-negative assignment matrix.
+    classes : ndarray of shape (k,)
+        Labels behind the codes, sorted; column numbers of a matrix; empty without labels.
+    """
+
+    values: np.ndarray
+    classes: np.ndarray
+
+    @property
+    def labelled(self) -> np.ndarray:
+        """Which rows say something, (n,) bool."""
+        if self.values.ndim == 2:
+            return np.asarray(self.values.any(axis=1))
+        return np.asarray(self.values >= 0)
+
+
+def check_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> np.ndarray:
+    """X as a numeric (n, p) or (n, c, h, w) array, checked against the fitted shape.
+
+    Integers and memory maps stay as they are: batches are converted when they are used.
+    """
+    X = validate_data(
+        estimator,
+        X,
+        reset=reset,
+        dtype="numeric",
+        allow_nd=True,
+        ensure_min_samples=2 if reset else 1,
+    )
+    if X.ndim not in (2, 4) or 0 in X.shape:
+        raise ValueError(
+            f"X has shape {X.shape}: (n, p), or (n, c, h, w) for images, is wanted."
+        )
+    if not reset and X.shape[1:] != estimator._row_shape:
+        raise ValueError(
+            f"X has rows of shape {X.shape[1:]}, but {type(estimator).__name__} was fitted on "
+            f"rows of shape {estimator._row_shape}."
+        )
+    return np.asarray(X)
+
+
+def check_targets(y: Any, X: np.ndarray, min_classes: int = 2) -> Targets:
+    """Codes and classes behind y, one entry for each row of X.
+
+    Raises
+    ------
+    ValueError
+        If y does not fit X, is continuous, or has labels of fewer than `min_classes` classes.
+    """
+    if y is None:
+        return Targets(np.full(len(X), -1, dtype=np.int64), np.empty(0, dtype=np.int64))
+    if getattr(y, "ndim", None) is None and not isinstance(y, str):
+        y = np.asarray(y, dtype=object if _has_none(y) else None)
+    if y.ndim == 2 and y.shape[1] > 1:
+        targets = _check_assignments(y)
+    else:
+        targets = _check_labels(column_or_1d(y, warn=True), min_classes)
+    check_consistent_length(X, targets.values)
+    return targets
+
+
+def check_n_clusters(n_clusters: Any, n_rows: int) -> None:
+    """Refuse more clusters than rows, and what is no number of clusters."""
+    if n_clusters is None:
+        return
+    if not isinstance(n_clusters, Integral) or n_clusters < 1:
+        raise ValueError(f"n_clusters={n_clusters!r}: an integer >= 1 is wanted.")
+    if n_clusters > n_rows:
+        raise ValueError(
+            f"n_clusters={n_clusters} is larger than the number of rows of X, {n_rows}."
+        )
+
+
+def check_device(device: Any) -> torch.device:
+    """The torch device behind a name; "auto" is CUDA where there is one."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"device={device!r} is no torch device, such as 'cpu'.") from error
+    if resolved.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device={device!r} is not there: torch finds no CUDA device.")
+    return resolved
+
+
+def _check_assignments(y: Any) -> Targets:
+    values = check_array(y, dtype=np.float64, input_name="y")
+    if values.min() < 0:
+        raise ValueError(f"y of shape (n, k) must be >= 0, its minimum is {values.min()!r}.")
+    empty = np.flatnonzero(~values.any(axis=0))
+    if len(empty):
+        raise ValueError(f"y of shape (n, k) needs a member in every column, {empty} have none.")
+    return Targets(values, np.arange(values.shape[1]))
+
+
+def _check_labels(y: np.ndarray, min_classes: int) -> Targets:
+    labelled = ~_unlabelled(y)
+    known = y[labelled]
+    if known.dtype.kind == "O" and all(isinstance(v, Integral) for v in known):
+        known = known.astype(np.int64)
+    values = np.full(len(y), -1, dtype=np.int64)
+    if not len(known):
+        return Targets(values, np.empty(0, dtype=np.int64))
+    kind = type_of_target(known, input_name="y")
+    if kind not in ("binary", "multiclass"):
+        raise ValueError(
+            f"y is of the kind {kind!r} (first values {known[:3].tolist()}): class labels, with "
+            "-1 or None for unlabelled rows, or an (n, k) assignment matrix are wanted."
+        )
+    classes, codes = np.unique(known, return_inverse=True)
+    if len(classes) < min_classes:
+        raise ValueError(f"y has one class only, {classes[0]!r}: at least two are wanted.")
+    values[labelled] = codes
+    return Targets(values, classes)
+
+
+def _unlabelled(y: np.ndarray) -> np.ndarray:
+    """Rows marked by -1, None, NaN or pandas' NA, (n,) bool."""
+    if y.dtype.kind in "if":
+        return np.asarray((y == -1) | (y != y))
+    if y.dtype.kind != "O":
+        return np.zeros(len(y), dtype=bool)
+    return np.array([_is_missing(v) for v in y], dtype=bool)
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None or type(value).__name__ == "NAType":
+        return True
+    return not isinstance(value, str | bytes | bool) and bool(value == -1 or value != value)
+
+
+def _has_none(y: Any) -> bool:
+    return any(v is None for v in y)

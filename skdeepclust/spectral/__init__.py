@@ -1,0 +1,24 @@
+"""Mathematics of deep spectral clustering: statistics, objective, closed forms, whitening."""
+
+from ._linear import dual_linear_solution, linear_solution
+from ._objective import spectral_clustering_loss
+from ._solve import SpectralSolution, normalizer, solve, solve_statistics
+from ._statistics import SpectralStatistics, class_codes, gram, spectral_statistics
+from ._whitening import shrinkage_whitening, spectral_normalization, whiten_rows
+
+__all__ = [
+    "SpectralSolution",
+    "SpectralStatistics",
+    "class_codes",
+    "dual_linear_solution",
+    "gram",
+    "linear_solution",
+    "normalizer",
+    "shrinkage_whitening",
+    "solve",
+    "solve_statistics",
+    "spectral_clustering_loss",
+    "spectral_normalization",
+    "spectral_statistics",
+    "whiten_rows",
+]

@@ -1,0 +1,82 @@
+"""What is done to an embedding after training: whitening and spectral normalisation.
+
+The objective does not change under an invertible linear map of the embedding, so distances
+in it mean nothing before a choice among these maps is made.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ._statistics import gram
+
+__all__ = ["shrinkage_whitening", "spectral_normalization", "whiten_rows"]
+
+
+def shrinkage_whitening(
+    second_moment: Tensor, total: Tensor, n: float, strength: float
+) -> tuple[Tensor, Tensor]:
+    """Centre and symmetric whitening map of a training embedding, from its sums alone.
+
+    Parameters
+    ----------
+    second_moment : Tensor of shape (d, d)
+        FᵀF over the training rows.
+    total : Tensor of shape (d,)
+        Sum of the training rows.
+    n : float
+        Number of training rows.
+    strength : float in [0, 1]
+        1 makes the covariance the identity; 0 only scales it to unit mean variance. Between,
+        the covariance Σ is shrunk: strength Σ + (1 - strength) (tr Σ / d) I is whitened.
+
+    Returns
+    -------
+    mean : Tensor of shape (d,)
+    whitener : Tensor of shape (d, d)
+        Float64. Directions without variance are mapped to 0.
+    """
+    mean = total.double() / n
+    covariance = second_moment.double() / n - torch.outer(mean, mean)
+    level = covariance.diagonal().mean().clamp(min=0)
+    values, vectors = torch.linalg.eigh((covariance + covariance.T) / 2)
+    # Sums over float32 rows: variances below this share of the largest are rounding noise.
+    kept = values > 1e-6 * values[-1].clamp(min=torch.finfo(torch.float64).tiny)
+    shrunk = torch.where(kept, strength * values + (1 - strength) * level, 1.0)
+    weights = torch.where(kept, shrunk.rsqrt(), 0.0)
+    return mean, (vectors * weights) @ vectors.T
+
+
+def whiten_rows(embedding: Tensor, mean: Tensor, whitener: Tensor) -> Tensor:
+    """Centre, whiten and scale every row to length 1 (a row at the mean stays 0); (n, d)."""
+    return functional.normalize((embedding - mean) @ whitener, dim=1, eps=1e-12)
+
+
+def spectral_normalization(embedding: Tensor, rank: int | None = None) -> Tensor:
+    """Rows of the left singular vectors of a centred set, scaled to length 1.
+
+    Parameters
+    ----------
+    embedding : Tensor of shape (n, d)
+        The set to be clustered; the result depends on all of it.
+    rank : int, optional
+        Keep the first `rank` singular vectors. Default: all that are not rounding noise.
+
+    Returns
+    -------
+    Tensor of shape (n, r)
+
+    References
+    ----------
+    Law, Urtasun, Zemel, "Deep Spectral Clustering Learning", ICML 2017, Algorithm 2.
+    """
+    centered = embedding.double() - embedding.double().mean(dim=0)
+    values, vectors = torch.linalg.eigh(gram(centered))
+    kept = int((values > 1e-10 * values[-1]).sum()) if bool(values[-1] > 0) else 0
+    kept = kept if rank is None else min(kept, rank)
+    leading = vectors[:, values.numel() - kept :].flip(1)
+    scores = centered @ leading  # U Σ (n, r)
+    left = scores / values[values.numel() - kept :].flip(0).sqrt()
+    return functional.normalize(left, dim=1, eps=1e-12).to(embedding.dtype)

@@ -1,0 +1,152 @@
+"""Learn an encoder from rows and complete targets."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+
+from ..networks import BaseEncoder, EncoderNetwork, LinearEncoder, output_width
+from ._batches import BatchShape, choose_batch_shape
+from ._initialization import fit_linear, initialize_head
+from ._loop import TrainingPlan, TrainingResult, train
+from ._random import seeded_torch
+from ._rows import Rows
+from ._validation import HeldOutObjective, split_rows
+
+__all__ = ["Recipe", "learn_encoder"]
+
+# With early_stopping="auto", held-out rows decide from this number of training rows on.
+_AUTO_STOPPING_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to build and how to train it.
+
+    Attributes
+    ----------
+    encoder : BaseEncoder
+    embedding_dim, batch_size : int or None
+        None: chosen from the data, see `choose_batch_shape`.
+    plan : TrainingPlan
+    early_stopping : bool or "auto"
+    validation_fraction : float
+    """
+
+    encoder: BaseEncoder
+    embedding_dim: int | None
+    batch_size: int | None
+    plan: TrainingPlan
+    early_stopping: bool | str
+    validation_fraction: float
+
+
+def learn_encoder(
+    rows: Rows,
+    targets: np.ndarray,
+    indices: np.ndarray,
+    recipe: Recipe,
+    rng: np.random.RandomState,
+    network: EncoderNetwork | None = None,
+    on_epoch: Callable[[Mapping[str, float]], None] | None = None,
+) -> tuple[EncoderNetwork, TrainingResult]:
+    """Build an encoder and train it, in closed form where there is one.
+
+    Parameters
+    ----------
+    rows : Rows
+    targets : ndarray of shape (n,) or (n, k)
+        Class codes, all known, or assignments of the rows at `indices`.
+    indices : ndarray of shape (n,)
+    recipe : Recipe
+    rng : RandomState
+    network : EncoderNetwork, optional
+        A trained network to go on from; it is copied. Default: a new one.
+    on_epoch : callable, optional
+        Called with the figures of each epoch.
+    """
+    n_columns = len(np.unique(targets)) if targets.ndim == 1 else targets.shape[1]
+    with seeded_torch(rng, rows.device):
+        warm = network is not None
+        network, shape = _prepare(network, rows, len(indices), n_columns, recipe)
+        if n_columns < 2:
+            return network.eval(), TrainingResult()
+        if isinstance(recipe.encoder, LinearEncoder):
+            fit_linear(network, rows, targets, indices, recipe.plan.ridge)
+            return network.eval(), TrainingResult()
+        if not warm:
+            initialize_head(network, rows, targets, indices, recipe.plan.ridge)
+        _warn_if_hopeless(shape, n_columns, targets.ndim == 2)
+        result = _train(network, rows, targets, indices, shape, recipe, rng, on_epoch)
+    return network, result
+
+
+def _prepare(
+    network: EncoderNetwork | None, rows: Rows, n: int, n_columns: int, recipe: Recipe
+) -> tuple[EncoderNetwork, BatchShape]:
+    """The network on the device, and the batch shape that its output width asks for."""
+    shape = choose_batch_shape(n, n_columns, recipe.embedding_dim, recipe.batch_size)
+    if network is None:
+        own_width = recipe.encoder.has_own_width and recipe.embedding_dim is None
+        wanted = None if own_width else shape.embedding_dim
+        network = recipe.encoder.build(rows.input_shape, wanted)
+    else:
+        network = copy.deepcopy(network)
+    width = output_width(network, rows.input_shape)
+    shape = choose_batch_shape(n, n_columns, width, recipe.batch_size)
+    return network.to(rows.device), shape
+
+
+def _train(
+    network: EncoderNetwork,
+    rows: Rows,
+    targets: np.ndarray,
+    indices: np.ndarray,
+    shape: BatchShape,
+    recipe: Recipe,
+    rng: np.random.RandomState,
+    on_epoch: Callable[[Mapping[str, float]], None] | None,
+) -> TrainingResult:
+    """Gradient training, with a part of the rows held out where early stopping is on."""
+    validate = None
+    if recipe.early_stopping is True or (
+        recipe.early_stopping == "auto" and len(indices) >= _AUTO_STOPPING_ROWS
+    ):
+        kept, held_out = split_rows(targets, recipe.validation_fraction, rng)
+        if len(held_out):
+            judge = HeldOutObjective(rows, targets, indices, kept, held_out, recipe.plan.ridge)
+            validate = partial(judge, network)
+            targets, indices = targets[kept], indices[kept]
+        elif recipe.early_stopping is True:
+            raise ValueError(
+                f"validation_fraction={recipe.validation_fraction} of the classes in y holds "
+                "out no row: a larger share, or early_stopping=False, is wanted."
+            )
+    return train(network, rows, targets, shape, recipe.plan, rng, indices, validate, on_epoch)
+
+
+def _warn_if_hopeless(shape: BatchShape, n_columns: int, is_matrix: bool) -> None:
+    """Say so where the objective is constant or far from reachable whatever is learned."""
+    if shape.n_rows <= shape.embedding_dim:
+        warnings.warn(
+            f"Batches of {shape.n_rows} rows cannot teach an embedding of "
+            f"{shape.embedding_dim} dimensions: with no more rows than dimensions the objective "
+            "is 0 for any embedding. Use a larger batch_size (four rows a dimension is a good "
+            "rule), more rows, or a smaller embedding_dim.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+    elif is_matrix and n_columns > shape.embedding_dim:
+        warnings.warn(
+            f"y has {n_columns} columns, but an embedding of {shape.embedding_dim} dimensions "
+            f"separates at most {shape.embedding_dim}. Use a larger embedding_dim.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )

@@ -1,0 +1,173 @@
+"""Pseudo-labels: a clustering of the data to learn from where labels are missing.
+
+Without labels: k-means, made independent of the shape of the clusters by alternating with
+within-class whitening, then carried along the neighbour graph, which follows unequal
+spreads and curved clusters. With some labels: these are carried along the same graph.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from sklearn.covariance import ledoit_wolf
+from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
+
+__all__ = ["cluster_codes", "neighbor_graph", "propagate", "spread_codes"]
+
+_MAX_FEATURES = 50
+_N_NEIGHBORS = 10
+_N_DISCRIMINANT_ROUNDS = 10
+_N_PROPAGATIONS = 3
+# How much of a label comes from the neighbours: nearly all where the labels are guesses,
+# less where they are known.
+_GUESSED_DIFFUSION = 0.99
+_KNOWN_DIFFUSION = 0.9
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+
+def cluster_codes(X: Floats, n_clusters: int, rng: np.random.RandomState) -> Codes:
+    """Cluster rows without any labels.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, p)
+    n_clusters : int
+    rng : RandomState
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Codes in ``[0, n_clusters)``; some may be unused.
+
+    References
+    ----------
+    Ding, Li, "Adaptive dimension reduction using discriminant analysis and k-means
+    clustering", ICML 2007 (the alternation).
+    Zhou et al., "Learning with local and global consistency", NIPS 2003 (the propagation).
+    """
+    X = _reduce(X, rng)
+    seed = int(rng.randint(np.iinfo(np.int32).max))
+    codes = KMeans(n_clusters, n_init=10, random_state=seed).fit(X).labels_.astype(np.int64)
+    codes, whitened = _discriminant_kmeans(X, codes, n_clusters)
+    graph = neighbor_graph(whitened)
+    for _ in range(_N_PROPAGATIONS):
+        codes = propagate(graph, codes, n_clusters, _GUESSED_DIFFUSION)
+    return codes
+
+
+def spread_codes(X: Floats, codes: Codes, n_classes: int, rng: np.random.RandomState) -> Codes:
+    """Give unlabelled rows the class that reaches them best through the neighbour graph.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, p)
+    codes : ndarray of shape (n,)
+        Class codes; -1 for unlabelled rows.
+    n_classes : int
+    rng : RandomState
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Codes in ``[0, n_classes)``; given ones are kept. Rows that no label reaches keep -1.
+    """
+    graph = neighbor_graph(_reduce(X, rng))
+    spread = propagate(graph, codes, n_classes, _KNOWN_DIFFUSION)
+    return np.where(codes >= 0, codes, spread)
+
+
+def neighbor_graph(X: Floats, n_neighbors: int = _N_NEIGHBORS) -> sp.csr_array:
+    """Symmetrically normalised graph of the nearest neighbours, with locally scaled weights.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, p)
+    n_neighbors : int
+
+    Returns
+    -------
+    csr_array of shape (n, n)
+        About ``n_neighbors`` to twice as many entries a row; spectral radius 1.
+    """
+    n = len(X)
+    n_neighbors = min(n_neighbors, n - 1)
+    distances, neighbors = NearestNeighbors(n_neighbors=n_neighbors).fit(X).kneighbors()
+    radius = distances[:, -1]
+    scale = np.maximum(radius[:, None] * radius[neighbors], np.finfo(float).tiny)
+    weights = np.exp(-np.square(distances) / scale)
+    indptr = np.arange(0, n * n_neighbors + 1, n_neighbors)
+    graph = sp.csr_array((weights.ravel(), neighbors.ravel(), indptr), shape=(n, n))
+    graph = graph.maximum(graph.T).tocsr()
+    inverse_root = 1.0 / np.sqrt(np.asarray(graph.sum(axis=1)).ravel())
+    return sp.csr_array(sp.diags_array(inverse_root) @ graph @ sp.diags_array(inverse_root))
+
+
+def propagate(
+    graph: sp.csr_array, codes: Codes, n_classes: int, diffusion: float, n_steps: int = 30
+) -> Codes:
+    """Most reached class of each row after diffusion of the known codes along the graph.
+
+    Parameters
+    ----------
+    graph : csr_array of shape (n, n)
+        From `neighbor_graph`.
+    codes : ndarray of shape (n,)
+        Class codes; -1 for none.
+    n_classes : int
+    diffusion : float in (0, 1)
+        Share of a row's belief that comes from its neighbours.
+    n_steps : int, default=30
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        -1 where nothing arrived.
+    """
+    known = np.flatnonzero(codes >= 0)
+    sizes = np.bincount(codes[known], minlength=n_classes)
+    seeds = np.zeros((len(codes), n_classes))
+    seeds[known, codes[known]] = 1.0 / sizes[codes[known]]
+    belief = seeds
+    for _ in range(n_steps):
+        belief = diffusion * (graph @ belief) + (1 - diffusion) * seeds  # (n, k)
+    return np.where(belief.max(axis=1) > 0, belief.argmax(axis=1), -1).astype(np.int64)
+
+
+def _reduce(X: Floats, rng: np.random.RandomState) -> Floats:
+    """Leading principal components, which keep the distances and save the time."""
+    if X.shape[1] <= _MAX_FEATURES or len(X) <= _MAX_FEATURES:
+        return X
+    seed = int(rng.randint(np.iinfo(np.int32).max))
+    reduced = PCA(_MAX_FEATURES, svd_solver="randomized", random_state=seed).fit_transform(X)
+    return np.asarray(reduced, dtype=np.float64)
+
+
+def _discriminant_kmeans(X: Floats, codes: Codes, n_clusters: int) -> tuple[Codes, Floats]:
+    """K-means in the metric in which its own clusters are round, until it is at rest."""
+    whitened = X
+    for _ in range(_N_DISCRIMINANT_ROUNDS):
+        whitened, means = _within_class_whitening(X, codes, n_clusters)
+        found = KMeans(n_clusters, init=means, n_init=1).fit(whitened).labels_.astype(np.int64)
+        if np.array_equal(found, codes):
+            break
+        codes = found
+    return codes, whitened
+
+
+def _within_class_whitening(X: Floats, codes: Codes, n_clusters: int) -> tuple[Floats, Floats]:
+    """Rows and class means where the (shrunk) within-class covariance is the identity."""
+    sizes = np.bincount(codes, minlength=n_clusters)
+    members = sp.csr_array(
+        (np.ones(len(X)), (codes, np.arange(len(X)))), shape=(n_clusters, len(X))
+    )
+    means = members @ X / np.maximum(sizes, 1)[:, None]  # (k, p)
+    covariance, _ = ledoit_wolf(X - means[codes], assume_centered=True)
+    level = np.trace(covariance) / len(covariance) or 1.0
+    values, vectors = np.linalg.eigh(covariance + 1e-6 * level * np.eye(len(covariance)))
+    whitener = vectors / np.sqrt(values)
+    return X @ whitener, means @ whitener

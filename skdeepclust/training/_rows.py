@@ -1,0 +1,118 @@
+"""Rows of X as standardised float32 batches on a device, without a copy of large data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["InputScaling", "Rows"]
+
+_CHUNK_ROWS = 4096
+# Up to this size the standardised rows are kept, instead of being made for every batch.
+_MAX_CACHED_BYTES = 2**28
+
+
+@dataclass(frozen=True)
+class InputScaling:
+    """Centre of the inputs and one common scale, which leaves their geometry as it is.
+
+    Attributes
+    ----------
+    center : ndarray of shape (p,)
+        Mean of each feature, or of each channel repeated over its pixels.
+    scale : float
+        Root mean squared deviation over all features; never 0.
+    """
+
+    center: np.ndarray
+    scale: float
+
+    @classmethod
+    def fit(cls, X: np.ndarray, input_shape: tuple[int, ...]) -> InputScaling:
+        """Measure the inputs in two passes over chunks of rows."""
+        peak = max((float(np.abs(c).max()) for c in _wide_chunks(X)), default=0.0) or 1.0
+        center = sum((c / peak).sum(axis=0) for c in _wide_chunks(X)) / len(X)
+        center = _per_channel(center, input_shape)
+        squares = sum(float(np.square(c / peak - center).mean(axis=1).sum()) for c in _wide_chunks(X))
+        deviation = np.sqrt(squares / len(X)) * peak
+        if not deviation > 0:
+            raise ValueError(
+                f"X has the same value in every row of every feature ({center.ravel()[:3] * peak} "
+                "...): constant columns alone hold nothing to cluster."
+            )
+        return cls(center * peak, float(deviation))
+
+    def apply(self, X: np.ndarray) -> np.ndarray:
+        """Standardised rows, (n, p) float32."""
+        wide = X.reshape(len(X), -1).astype(np.float64)
+        wide -= self.center
+        wide /= self.scale
+        return wide.astype(np.float32)
+
+
+class Rows:
+    """Batches of the rows of an array, addressed by index.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, ...)
+        Any numeric type; may be memory-mapped.
+    scaling : InputScaling
+    input_shape : tuple of int
+        Shape in which the network wants one input.
+    device : torch.device
+    """
+
+    def __init__(
+        self,
+        X: np.ndarray,
+        scaling: InputScaling,
+        input_shape: tuple[int, ...],
+        device: torch.device,
+    ) -> None:
+        self.X = X
+        self.scaling = scaling
+        self.input_shape = input_shape
+        self.device = device
+        self._cache: Tensor | None = None
+        if 4 * len(X) * prod(input_shape) <= _MAX_CACHED_BYTES:
+            self._cache = self._standardized(slice(None))
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def take(self, indices: np.ndarray | slice) -> Tensor:
+        """The rows at `indices`, (b, \\*input_shape) float32 on the device."""
+        if self._cache is None:
+            return self._standardized(indices)
+        if isinstance(indices, slice):
+            return self._cache[indices]
+        return self._cache.index_select(0, torch.as_tensor(indices, device=self.device))
+
+    def flat(self, indices: np.ndarray) -> np.ndarray:
+        """The rows at `indices` for use outside torch, (b, p) float64."""
+        return self.scaling.apply(self.X[indices]).astype(np.float64)
+
+    def _standardized(self, indices: Any) -> Tensor:
+        flat = torch.from_numpy(self.scaling.apply(self.X[indices]))
+        return flat.reshape(-1, *self.input_shape).to(self.device)
+
+
+def _wide_chunks(X: np.ndarray) -> Iterator[np.ndarray]:
+    """Flattened float64 chunks of rows, (b, p)."""
+    for start in range(0, len(X), _CHUNK_ROWS):
+        yield X[start : start + _CHUNK_ROWS].reshape(-1, prod(X.shape[1:])).astype(np.float64)
+
+
+def _per_channel(center: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
+    """The mean of a channel for all of its pixels: an image keeps its even background."""
+    if len(input_shape) != 3:
+        return center
+    channels = center.reshape(input_shape[0], -1).mean(axis=1, keepdims=True)
+    return np.broadcast_to(channels, (input_shape[0], prod(input_shape[1:]))).ravel()

@@ -1,0 +1,143 @@
+"""Whitening and spectral normalisation, against covariances and singular vectors."""
+
+import pytest
+import torch
+
+from skdeepclust.spectral import shrinkage_whitening, spectral_normalization, whiten_rows
+
+
+def make_embedding(n=80, d=5, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    mixing = torch.randn(d, d, generator=generator, dtype=torch.float64)
+    return 3.0 + torch.randn(n, d, generator=generator, dtype=torch.float64) @ mixing
+
+
+def whitening(embedding, strength):
+    return shrinkage_whitening(
+        embedding.T @ embedding, embedding.sum(0), embedding.shape[0], strength
+    )
+
+
+def covariance(rows):
+    return torch.cov(rows.T, correction=0)
+
+
+def test_mean_is_that_of_the_rows():
+    embedding = make_embedding()
+    torch.testing.assert_close(whitening(embedding, 0.3)[0], embedding.mean(0))
+
+
+def test_full_strength_makes_the_covariance_the_identity():
+    embedding = make_embedding()
+    mean, whitener = whitening(embedding, 1.0)
+    whitened = (embedding - mean) @ whitener
+    torch.testing.assert_close(covariance(whitened), torch.eye(5, dtype=torch.float64))
+    torch.testing.assert_close(whitener, whitener.T)
+
+
+def test_zero_strength_only_rescales_to_unit_mean_variance():
+    embedding = make_embedding()
+    mean, whitener = whitening(embedding, 0.0)
+    expected = torch.eye(5, dtype=torch.float64) / embedding.var(0, correction=0).mean().sqrt()
+    torch.testing.assert_close(whitener, expected)
+
+
+@pytest.mark.parametrize("strength", [0.1, 0.5, 0.9])
+def test_between_the_shrunk_covariance_is_whitened(strength):
+    embedding = make_embedding()
+    sigma = covariance(embedding)
+    shrunk = strength * sigma
+    shrunk += (1 - strength) * sigma.trace() / 5 * torch.eye(5, dtype=torch.float64)
+    _, whitener = whitening(embedding, strength)
+    result = whitener @ shrunk @ whitener
+    torch.testing.assert_close(result, torch.eye(5, dtype=torch.float64))
+
+
+def test_cosines_of_the_whitened_rows_do_not_depend_on_the_basis():
+    embedding = make_embedding()
+    mixing = torch.randn(5, 5, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    first = whiten_rows(embedding, *whitening(embedding, 1.0))
+    second = whiten_rows(embedding @ mixing, *whitening(embedding @ mixing, 1.0))
+    torch.testing.assert_close(second @ second.T, first @ first.T)
+    assert not torch.allclose(second, first)  # the same up to a rotation only
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
+def test_constant_directions_are_mapped_to_zero(strength):
+    embedding = make_embedding()
+    embedding[:, 2] = 7.0
+    _, whitener = whitening(embedding, strength)
+    assert whitener.isfinite().all()
+    assert whitener[2].abs().max() < 1e-6
+    assert whitener[0].abs().max() > 1e-3
+
+
+def test_one_point_is_mapped_to_zero():
+    embedding = make_embedding()[:1].expand(20, 5)
+    mean, whitener = whitening(embedding, 0.5)
+    assert whiten_rows(embedding, mean, whitener).isfinite().all()
+    assert whitener.isfinite().all()
+
+
+def test_rows_have_length_one_and_the_mean_stays_zero():
+    embedding = make_embedding()
+    mean, whitener = whitening(embedding, 0.7)
+    rows = whiten_rows(torch.cat([embedding, mean[None]]), mean, whitener)
+    torch.testing.assert_close(rows[:-1].norm(dim=1), torch.ones(80, dtype=torch.float64))
+    assert not rows[-1].any()
+
+
+def reference_scores(embedding, rank):
+    centered = embedding.double() - embedding.double().mean(0)
+    left = torch.linalg.svd(centered, full_matrices=False)[0][:, :rank]
+    torch.testing.assert_close(left.T @ left, torch.eye(rank, dtype=torch.float64))
+    return left
+
+
+@pytest.mark.parametrize("rank", [None, 1, 3, 5])
+def test_spectral_normalization_is_the_row_normalised_left_singular_vectors(rank):
+    embedding = make_embedding()
+    result = spectral_normalization(embedding, rank)
+    left = reference_scores(embedding, rank or 5)
+    expected = torch.nn.functional.normalize(left, dim=1)
+    assert result.shape == expected.shape
+    torch.testing.assert_close(result @ result.T, expected @ expected.T)
+    torch.testing.assert_close(result.abs(), expected.abs())  # order of the vectors
+
+
+def test_spectral_normalization_does_not_depend_on_the_basis():
+    embedding = make_embedding()
+    mixing = torch.randn(5, 5, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    first = spectral_normalization(embedding)
+    second = spectral_normalization(embedding @ mixing + 1.0)
+    torch.testing.assert_close(second @ second.T, first @ first.T)
+
+
+def test_rank_argument_never_adds_noise_directions():
+    embedding = make_embedding()
+    embedding = torch.cat([embedding, embedding[:, :2]], dim=1)
+    assert spectral_normalization(embedding).shape == (80, 5)
+    assert spectral_normalization(embedding, rank=7).shape == (80, 5)
+    assert spectral_normalization(embedding, rank=2).shape == (80, 2)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e6 / 3])
+def test_collapsed_embedding_has_no_direction(value):
+    result = spectral_normalization(torch.full((10, 3), value))
+    assert result.isfinite().all()
+    assert result.shape[0] == 10
+
+
+def test_more_columns_than_rows():
+    embedding = make_embedding(6, 20)
+    result = spectral_normalization(embedding)
+    expected = torch.nn.functional.normalize(reference_scores(embedding, 5), dim=1)
+    torch.testing.assert_close(result @ result.T, expected @ expected.T)
+
+
+def test_spectral_normalization_keeps_the_precision():
+    embedding = make_embedding().float()
+    result = spectral_normalization(embedding)
+    assert result.dtype == torch.float32
+    expected = spectral_normalization(embedding.double()).float()
+    torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-6)
