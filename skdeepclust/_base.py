@@ -7,10 +7,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from torch import nn
+from torch import Tensor, from_numpy, nn, stack
 
-__all__ = ["DevicePickleMixin", "keep_fitted_on_error"]
+from ._validation import check_device
+from .networks import BaseEncoder, resolve_encoder
+from .spectral import whiten_rows
+from .training import (
+    InputScaling,
+    Moments,
+    Recipe,
+    Rows,
+    TrainingPlan,
+    assign,
+    embed_rows,
+    epoch_progress,
+    learn_encoder,
+    map_batches,
+)
+
+__all__ = ["DevicePickleMixin", "EmbeddingMixin", "TrainedEncoderMixin", "keep_fitted_on_error"]
 
 
 @contextmanager
@@ -34,7 +52,131 @@ class DevicePickleMixin:
         return {name: _on_cpu(value) for name, value in state.items()}
 
 
+class EmbeddingMixin:
+    """Rows to whitened embeddings to nearest centres, in batches of one size."""
+
+    encoder: Any
+    device: Any
+    whiten: float
+    n_clusters: int | None
+    embedding_dim: int | str
+    max_epochs: int
+    batch_size: int | str
+    learning_rate: float
+    weight_decay: float
+    ridge: float
+    early_stopping: bool | str
+    validation_fraction: float
+    n_iter_no_change: int
+    random_state: Any
+    verbose: int
+    network_: nn.Module
+    cluster_centers_: NDArray[np.float32]
+
+    def _standardize(self, X: NDArray[Any]) -> Rows:
+        """Learn the scaling of the inputs; the rows in the shape that the encoder wants."""
+        self._row_shape = X.shape[1:]
+        self._input_shape = resolve_encoder(self.encoder).input_shape(X.shape[1:])
+        self._scaling = InputScaling.fit(X, self._input_shape)
+        return self._rows(X)
+
+    def _rows(self, X: NDArray[Any]) -> Rows:
+        return Rows(X, self._scaling, self._input_shape, check_device(self.device))
+
+    def _embed(self, rows: Rows) -> Tensor:
+        """Embeddings scaled to length 1, before whitening; (n, d)."""
+        return embed_rows(self.network_.to(rows.device), rows)
+
+    def _set_moments(self, moments: Moments) -> None:
+        """Learn the whitening."""
+        self._moments = moments
+        self._mean, self._whitener = moments.whitening(float(self.whiten))
+
+    def _whiten(self, embedding: Tensor) -> Tensor:
+        return map_batches(lambda batch: whiten_rows(batch, self._mean, self._whitener), embedding)
+
+    def _assign(self, embedding: Tensor) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Nearest centre of each whitened row and the squared distance to it, both (n,)."""
+        centers = from_numpy(self.cluster_centers_)
+        nearest = map_batches(
+            lambda batch: stack([v.double() for v in assign(batch, centers)], dim=1), embedding
+        )
+        return nearest[:, 0].long().numpy(), nearest[:, 1].numpy()
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self._mean.shape[0])
+
+
+class TrainedEncoderMixin(EmbeddingMixin):
+    """Training of the encoder with the parameters of the estimator."""
+
+    _rng: np.random.RandomState
+
+    def _encoder_spec(self) -> BaseEncoder:
+        return resolve_encoder(self.encoder)
+
+    def _previous_network(self, X: NDArray[Any]) -> Any:
+        """The network to go on from, if there is one and it fits."""
+        if not hasattr(self, "network_"):
+            return None
+        if X.shape[1:] != self._row_shape:
+            raise ValueError(
+                f"warm_start=True, but X has rows of shape {X.shape[1:]} and the fit before had "
+                f"{self._row_shape}: equal shapes, or warm_start=False, are wanted."
+            )
+        wanted = _unless_auto(self.embedding_dim)
+        if wanted not in (None, self._n_features_out):
+            raise ValueError(
+                f"embedding_dim={wanted}, but warm_start=True goes on from an embedding of "
+                f'{self._n_features_out} dimensions: equal numbers, or "auto", are wanted.'
+            )
+        return self.network_
+
+    def _recipe(self, **changes: Any) -> Recipe:
+        plan = TrainingPlan(
+            max_epochs=changes.pop("max_epochs", self.max_epochs),
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            ridge=float(self.ridge),
+            patience=self.n_iter_no_change,
+        )
+        options = {
+            "embedding_dim": _unless_auto(self.embedding_dim),
+            "batch_size": _unless_auto(self.batch_size),
+            "early_stopping": self.early_stopping,
+            "validation_fraction": self.validation_fraction,
+        }
+        return Recipe(encoder=self._encoder_spec(), plan=plan, **(options | changes))
+
+    def _train(
+        self,
+        rows: Rows,
+        wanted: NDArray[Any],
+        indices: NDArray[np.int64],
+        recipe: Recipe,
+        rng: np.random.RandomState,
+        network: Any,
+    ) -> None:
+        """Train the encoder and keep its history."""
+        with epoch_progress(recipe.plan.max_epochs, self.verbose, type(self).__name__) as report:
+            self.network_, result = learn_encoder(
+                rows, wanted, indices, recipe, rng, network, report
+            )
+        self.history_ = result.history
+        self.n_iter_ = result.n_epochs
+
+    def _describe(self, whitened: Tensor) -> None:
+        """Labels and inertia of embedded rows (n, d)."""
+        self.labels_, squared = self._assign(whitened)
+        self.inertia_ = float(squared.sum())
+
+
 def _on_cpu(value: Any) -> Any:
     if isinstance(value, nn.Module) and any(p.device.type != "cpu" for p in value.parameters()):
         return copy.deepcopy(value).cpu()
     return value
+
+
+def _unless_auto(value: int | str) -> int | None:
+    return None if isinstance(value, str) else int(value)

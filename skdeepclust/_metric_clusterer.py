@@ -20,43 +20,28 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import DevicePickleMixin, keep_fitted_on_error
+from ._partial_fit import PartialFitMixin
 from ._validation import (
     Interval,
     StrOptions,
     Targets,
-    check_device,
     check_n_clusters,
     check_rows,
     check_targets,
     fit_context,
 )
-from .networks import BaseEncoder, resolve_encoder
-from .spectral import shrinkage_whitening, spectral_normalization, whiten_rows
-from .training import (
-    InputScaling,
-    Recipe,
-    Rows,
-    TrainingPlan,
-    assign,
-    class_means,
-    cluster_codes,
-    embed_rows,
-    epoch_progress,
-    find_centers,
-    learn_encoder,
-    map_batches,
-    spread_codes,
-)
+from .networks import BaseEncoder
+from .spectral import spectral_normalization
+from .training import Moments, Rows, complete_codes, place_centers
 
 __all__ = ["DeepMetricClusterer"]
 
 _DEFAULT_CLUSTERS = 8
-# Pseudo-labels come from a neighbour graph over at most this many rows.
-_MAX_GRAPH_ROWS = 20_000
 
 
 class DeepMetricClusterer(
     ClassNamePrefixFeaturesOutMixin,
+    PartialFitMixin,
     DevicePickleMixin,
     ClusterMixin,
     TransformerMixin,
@@ -258,13 +243,12 @@ class DeepMetricClusterer(
             X = check_rows(self, X, reset=True)
             targets = check_targets(y, X)
             check_n_clusters(self.n_clusters, len(X))
-            rng = check_random_state(self.random_state)
+            self._rng = rng = check_random_state(self.random_state)
             previous = self._previous_network(X) if self.warm_start else None
             rows = self._standardize(X)
             indices, wanted = self._complete(rows, targets, rng)
-            self._train(rows, wanted, indices, previous, rng)
-            embedding = self._whiten_training(embed_rows(self.network_, rows))
-            self._place_clusters(embedding, targets, wanted, indices, rng)
+            self._train(rows, wanted, indices, self._recipe(), rng, previous)
+            self._place_clusters(self._embed(rows), targets, wanted, indices, rng)
         return self
 
     def fit_predict(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray[np.int64]:
@@ -296,7 +280,7 @@ class DeepMetricClusterer(
         """
         check_is_fitted(self)
         rows = self._rows(check_rows(self, X, reset=False))
-        return self._whiten(embed_rows(self.network_, rows)).numpy()
+        return self._whiten(self._embed(rows)).numpy()
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
         """Cluster of each row: that of the nearest centre in the embedding.
@@ -312,7 +296,7 @@ class DeepMetricClusterer(
         """
         check_is_fitted(self)
         rows = self._rows(check_rows(self, X, reset=False))
-        return self._assign(self._whiten(embed_rows(self.network_, rows)))[0]
+        return self._assign(self._whiten(self._embed(rows)))[0]
 
     def score(self, X: ArrayLike, y: ArrayLike) -> float:
         """Adjusted Rand index of the predicted clusters and the classes.
@@ -367,103 +351,22 @@ class DeepMetricClusterer(
         check_is_fitted(self)
         X = check_rows(self, X, reset=False)
         check_n_clusters(n_clusters, len(X))
-        normalized = spectral_normalization(embed_rows(self.network_, self._rows(X)))
+        normalized = spectral_normalization(self._embed(self._rows(X)))
         rng = check_random_state(self.random_state)
         seed = int(rng.randint(np.iinfo(np.int32).max))
         found = KMeans(n_clusters, n_init=10, random_state=seed).fit(normalized.numpy())
         return found.labels_.astype(np.int64)
-
-    def _standardize(self, X: NDArray[Any]) -> Rows:
-        """Learn the scaling of the inputs; the rows in the shape that the encoder wants."""
-        self._row_shape = X.shape[1:]
-        self._input_shape = resolve_encoder(self.encoder).input_shape(X.shape[1:])
-        self._scaling = InputScaling.fit(X, self._input_shape)
-        return self._rows(X)
-
-    def _rows(self, X: NDArray[Any]) -> Rows:
-        return Rows(X, self._scaling, self._input_shape, check_device(self.device))
-
-    def _previous_network(self, X: NDArray[Any]) -> Any:
-        """The network to go on from, if there is one and it fits."""
-        if not hasattr(self, "network_"):
-            return None
-        if X.shape[1:] != self._row_shape:
-            raise ValueError(
-                f"warm_start=True, but X has rows of shape {X.shape[1:]} and the fit before had "
-                f"{self._row_shape}: equal shapes, or warm_start=False, are wanted."
-            )
-        return self.network_
 
     def _complete(
         self, rows: Rows, targets: Targets, rng: np.random.RandomState
     ) -> tuple[NDArray[np.int64], NDArray[Any]]:
         """Rows to learn from and what is wanted of them, guessed where labels are missing."""
         labelled = np.flatnonzero(targets.labelled)
-        missing = np.flatnonzero(~targets.labelled)
         n_classes = len(targets.classes)
-        if targets.values.ndim == 2 or not len(missing):
+        if targets.values.ndim == 2 or (n_classes and self.n_clusters not in (None, n_classes)):
             return labelled, targets.values[labelled]
-        if n_classes and self.n_clusters not in (None, n_classes):
-            return labelled, targets.values[labelled]
-        guessed = np.sort(rng.permutation(missing)[:_MAX_GRAPH_ROWS])
-        if not n_classes:
-            n_clusters = self.n_clusters or min(_DEFAULT_CLUSTERS, len(rows))
-            codes = cluster_codes(rows.flat(guessed), n_clusters, rng)
-            return guessed, np.unique(codes, return_inverse=True)[1]
-        anchors = rng.permutation(labelled)[:_MAX_GRAPH_ROWS]
-        seeds = np.concatenate([targets.values[anchors], np.full(len(guessed), -1)])
-        spread = spread_codes(rows.flat(np.concatenate([anchors, guessed])), seeds, n_classes, rng)
-        codes = spread[len(anchors) :]
-        reached = codes >= 0
-        return (
-            np.concatenate([labelled, guessed[reached]]),
-            np.concatenate([targets.values[labelled], codes[reached]]),
-        )
-
-    def _train(
-        self,
-        rows: Rows,
-        wanted: NDArray[Any],
-        indices: NDArray[np.int64],
-        network: Any,
-        rng: np.random.RandomState,
-    ) -> None:
-        """Train the encoder and keep its history."""
-        recipe = self._recipe()
-        with epoch_progress(self.max_epochs, self.verbose, "DeepMetricClusterer") as report:
-            self.network_, result = learn_encoder(
-                rows, wanted, indices, recipe, rng, network, report
-            )
-        self.history_ = result.history
-        self.n_iter_ = result.n_epochs
-
-    def _recipe(self) -> Recipe:
-        return Recipe(
-            encoder=resolve_encoder(self.encoder),
-            embedding_dim=None if self.embedding_dim == "auto" else self.embedding_dim,
-            batch_size=None if self.batch_size == "auto" else self.batch_size,
-            plan=TrainingPlan(
-                max_epochs=self.max_epochs,
-                learning_rate=self.learning_rate,
-                weight_decay=self.weight_decay,
-                ridge=float(self.ridge),
-                patience=self.n_iter_no_change,
-            ),
-            early_stopping=self.early_stopping,
-            validation_fraction=self.validation_fraction,
-        )
-
-    def _whiten_training(self, embedding: torch.Tensor) -> torch.Tensor:
-        """Learn the whitening from the training embeddings (n, d), and apply it."""
-        wide = embedding.double()
-        mean, whitener = shrinkage_whitening(
-            wide.T @ wide, wide.sum(dim=0), len(wide), float(self.whiten)
-        )
-        self._mean, self._whitener = mean.float(), whitener.float()
-        return self._whiten(embedding)
-
-    def _whiten(self, embedding: torch.Tensor) -> torch.Tensor:
-        return map_batches(lambda batch: whiten_rows(batch, self._mean, self._whitener), embedding)
+        n_clusters = n_classes or self.n_clusters or min(_DEFAULT_CLUSTERS, len(rows))
+        return complete_codes(rows, targets.values, n_clusters, rng)
 
     def _place_clusters(
         self,
@@ -473,31 +376,16 @@ class DeepMetricClusterer(
         indices: NDArray[np.int64],
         rng: np.random.RandomState,
     ) -> None:
-        """Centres in the embedding, and the training rows' distances to them."""
-        learned = embedding.numpy()[indices]
-        centers = class_means(learned, wanted)
-        if not len(targets.classes):
-            centers = KMeans(len(centers), init=centers, n_init=1).fit(learned).cluster_centers_
-        elif self.n_clusters not in (None, len(centers)):
-            centers = find_centers(embedding.numpy(), centers, self.n_clusters, rng)
-        self.cluster_centers_ = centers
-        labels, squared = self._assign(embedding)
-        if not len(targets.classes):
-            used, labels = np.unique(labels, return_inverse=True)
-            self.cluster_centers_ = centers[used]
-        self.labels_ = labels
-        self.inertia_ = float(squared.sum(dtype=np.float64))
-        self.n_clusters_ = len(self.cluster_centers_)
-        self.classes_ = targets.classes if len(targets.classes) else np.arange(self.n_clusters_)
-
-    def _assign(self, embedding: torch.Tensor) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Nearest centre of each embedded row and the squared distance to it."""
-        centers = torch.from_numpy(self.cluster_centers_)
-        nearest = map_batches(
-            lambda batch: torch.stack([v.double() for v in assign(batch, centers)], 1), embedding
+        """Learn whitening and centres from the training embeddings (n, d)."""
+        guessed = not len(targets.classes)
+        self._set_moments(Moments.of(embedding))
+        whitened = self._whiten(embedding)
+        self.cluster_centers_ = place_centers(
+            whitened.numpy(), wanted, indices, self.n_clusters, rng, guessed
         )
-        return nearest[:, 0].long().numpy(), nearest[:, 1].float().numpy()
-
-    @property
-    def _n_features_out(self) -> int:
-        return int(self._mean.shape[0])
+        if guessed:  # clusters without rows are none
+            self.cluster_centers_ = self.cluster_centers_[np.unique(self._assign(whitened)[0])]
+        self.n_clusters_ = len(self.cluster_centers_)
+        self.classes_ = np.arange(self.n_clusters_) if guessed else targets.classes
+        self._describe(whitened)
+        self._center_weights = np.bincount(self.labels_, minlength=self.n_clusters_).astype(float)

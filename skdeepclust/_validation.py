@@ -65,9 +65,7 @@ def check_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> np.ndarray:
         ensure_min_samples=2 if reset else 1,
     )
     if X.ndim not in (2, 4) or 0 in X.shape:
-        raise ValueError(
-            f"X has shape {X.shape}: (n, p), or (n, c, h, w) for images, is wanted."
-        )
+        raise ValueError(f"X has shape {X.shape}: (n, p), or (n, c, h, w) for images, is wanted.")
     if not reset and X.shape[1:] != estimator._row_shape:
         raise ValueError(
             f"X has rows of shape {X.shape[1:]}, but {type(estimator).__name__} was fitted on "
@@ -86,8 +84,10 @@ def check_targets(y: Any, X: np.ndarray, min_classes: int = 2) -> Targets:
     """
     if y is None:
         return Targets(np.full(len(X), -1, dtype=np.int64), np.empty(0, dtype=np.int64))
-    if getattr(y, "ndim", None) is None and not isinstance(y, str):
-        y = np.asarray(y, dtype=object if _has_none(y) else None)
+    try:
+        y = np.asarray(y)
+    except ValueError as error:
+        raise ValueError(f"y is no array of shape (n,) or (n, k): {error}") from error
     if y.ndim == 2 and y.shape[1] > 1:
         targets = _check_assignments(y)
     else:
@@ -100,9 +100,9 @@ def check_n_clusters(n_clusters: Any, n_rows: int) -> None:
     """Refuse more clusters than rows, and what is no number of clusters."""
     if n_clusters is None:
         return
-    if not isinstance(n_clusters, Integral) or n_clusters < 1:
+    if not isinstance(n_clusters, Integral) or int(n_clusters) < 1:
         raise ValueError(f"n_clusters={n_clusters!r}: an integer >= 1 is wanted.")
-    if n_clusters > n_rows:
+    if int(n_clusters) > n_rows:
         raise ValueError(
             f"n_clusters={n_clusters} is larger than the number of rows of X, {n_rows}."
         )
@@ -165,7 +165,3 @@ def _is_missing(value: Any) -> bool:
     if value is None or type(value).__name__ == "NAType":
         return True
     return not isinstance(value, str | bytes | bool) and bool(value == -1 or value != value)
-
-
-def _has_none(y: Any) -> bool:
-    return any(v is None for v in y)

@@ -10,9 +10,10 @@ import copy
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
 from math import prod
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
@@ -42,7 +43,7 @@ class EncoderNetwork(nn.Module):
     Parameters
     ----------
     body : nn.Module
-        Maps (n, \\*input_shape) to features (n, h).
+        Maps ``(n, *input_shape)`` to features (n, h).
     head : nn.Linear or nn.Identity
         Maps the features to embeddings (n, d).
     """
@@ -53,7 +54,7 @@ class EncoderNetwork(nn.Module):
         self.head = head
 
     def forward(self, x: Tensor) -> Tensor:
-        """Embeddings (n, d) of inputs (n, \\*input_shape)."""
+        """Embeddings (n, d) of inputs ``(n, *input_shape)``."""
         out: Tensor = self.head(self.body(x))
         return out
 
@@ -78,7 +79,7 @@ class BaseEncoder(BaseEstimator, metaclass=ABCMeta):
         Returns
         -------
         EncoderNetwork
-            Maps (n, \\*input_shape) float32 to (n, embedding_dim).
+            Maps ``(n, *input_shape)`` float32 to (n, embedding_dim).
         """
 
     def input_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -182,9 +183,9 @@ class ConvEncoder(BaseEncoder):
             )
         image = _widths("image_shape", self.image_shape)
         image = (1, *image) if len(image) == 2 else image
-        if len(image) != 3 or prod(image) != prod(shape) or len(shape) == 3 and image != shape:
+        if len(image) != 3 or prod(image) != prod(shape) or (len(shape) == 3 and image != shape):
             raise ValueError(
-                f"image_shape={tuple(self.image_shape)} does not fit X, whose rows have shape "
+                f"image_shape={self.image_shape!r} does not fit X, whose rows have shape "
                 f"{shape}: (h, w) or (c, h, w) with a product of {prod(shape)} is wanted."
             )
         return image
@@ -238,7 +239,7 @@ class ModuleEncoder(BaseEncoder):
         """Copy the module and add a last layer where one is wanted."""
         if not isinstance(self.module, nn.Module):
             raise TypeError(f"module must be a torch.nn.Module, got {self.module!r}.")
-        body = copy.deepcopy(self.module).float()
+        body = copy.deepcopy(self.module).float().cpu()
         width = output_width(body, input_shape)
         if embedding_dim in (None, width):
             return EncoderNetwork(body, nn.Identity())
@@ -278,9 +279,11 @@ def _head(n_in: int, embedding_dim: int | None) -> nn.Linear:
 def output_width(module: nn.Module, input_shape: tuple[int, ...]) -> int:
     """Columns of a module's output, by a trial run on zeros."""
     training = module.training
+    weight = next(module.parameters(), None)
+    zeros = torch.zeros(2, *input_shape, device=None if weight is None else weight.device)
     try:
         with torch.no_grad():
-            out = module.eval()(torch.zeros(2, *input_shape))
+            out = module.eval()(zeros)
     except RuntimeError as error:
         raise ValueError(f"module does not take inputs of shape (n, *{input_shape}).") from error
     finally:
@@ -292,8 +295,8 @@ def output_width(module: nn.Module, input_shape: tuple[int, ...]) -> int:
 
 
 def _widths(name: str, values: Sequence[int]) -> tuple[int, ...]:
-    result = (values,) if isinstance(values, Integral) else tuple(values)
-    if not all(isinstance(v, Integral) and v >= 1 for v in result):
+    result = tuple(values) if isinstance(values, Sequence | np.ndarray) else (values,)
+    if not all(isinstance(v, Integral) and int(v) >= 1 for v in result):
         raise ValueError(f"{name}={values!r}: a tuple of integers >= 1 is wanted.")
     return tuple(int(v) for v in result)
 
@@ -305,5 +308,5 @@ def _activation(name: str) -> nn.Module:
 
 
 def _check_dropout(dropout: float) -> None:
-    if not 0 <= dropout < 1:
+    if not isinstance(dropout, Real) or not 0 <= dropout < 1:
         raise ValueError(f"dropout={dropout!r}: a share in [0, 1) is wanted.")

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
 
 from ._solve import solve
 from ._statistics import class_codes
@@ -102,6 +101,7 @@ def _check_arguments(embedding: Tensor, y: Tensor, ridge: float) -> None:
 
 def _unit_scaled(y: Tensor) -> Tensor:
     """Y divided by its largest entry: the projector stays, and YᵀY cannot overflow; (n, k)."""
+    y = y if y.is_floating_point() else y.float()
     largest = float(y.abs().max())
     if not largest < math.inf:
         raise ValueError("y contains NaN or infinity; finite values are needed.")
@@ -119,12 +119,27 @@ class _SpectralObjective(torch.autograd.Function):
         return ctx.solution.objective.to(embedding.dtype)
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: FunctionCtx, *grad_outputs: Tensor) -> Any:
-        embedding, y = ctx.saved_tensors  # type: ignore[attr-defined]
-        with _exact_products(embedding.device.type):
-            gradient = ctx.solution.gradient(embedding, y, grad_outputs[0])  # type: ignore[attr-defined]
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        embedding, y = ctx.saved_tensors
+        gradient = _SpectralGradient.apply(grad_outputs[0], embedding, y, ctx.solution)
         return gradient, None, None, None
+
+
+class _SpectralGradient(torch.autograd.Function):
+    """The closed-form gradient, as a node of its own so that deriving it fails aloud.
+
+    `once_differentiable` would silently take it for a constant of the embedding.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, scale: Tensor, embedding: Tensor, y: Tensor, solution: Any) -> Tensor:
+        with _exact_products(embedding.device.type):
+            gradient: Tensor = solution.gradient(embedding, y, scale)
+        return gradient
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        raise RuntimeError("spectral_clustering_loss can be differentiated once only.")
 
 
 @contextmanager

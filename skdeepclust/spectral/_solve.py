@@ -193,10 +193,8 @@ def _finish(
     quadratic = loadings @ loadings.T
     # λ follows the trace of S: the derivative of λ adds a multiple of the identity.
     quadratic.diagonal().add_(ridge * quadratic.diagonal().mean())
-    if scales.ndim == 1:
-        class_map = loadings.T * scales[:, None]
-    else:
-        class_map = scales @ loadings.T
+    # Contiguous, since a row of it is gathered for every row of F.
+    class_map = (loadings * scales if scales.ndim == 1 else loadings @ scales.T).T.contiguous()
     return SpectralSolution((rank - explained).clamp(min=0.0), class_map, quadratic, rank)
 
 

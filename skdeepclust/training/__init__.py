@@ -1,26 +1,30 @@
 """Engine: from rows and targets to a trained encoder."""
 
-from ._centers import assign, class_means, find_centers
+from ._batches import choose_batch_shape
+from ._centers import assign, class_sums, place_centers
 from ._inference import embed_rows, map_batches
 from ._learn import Recipe, learn_encoder
 from ._loop import TrainingPlan, TrainingResult
+from ._moments import Moments
 from ._progress import epoch_progress
-from ._pseudo_labels import cluster_codes, spread_codes
+from ._pseudo_labels import cluster_codes, complete_codes
 from ._rows import InputScaling, Rows
 
 __all__ = [
     "InputScaling",
+    "Moments",
     "Recipe",
     "Rows",
     "TrainingPlan",
     "TrainingResult",
     "assign",
-    "class_means",
+    "choose_batch_shape",
+    "class_sums",
     "cluster_codes",
+    "complete_codes",
     "embed_rows",
     "epoch_progress",
-    "find_centers",
     "learn_encoder",
     "map_batches",
-    "spread_codes",
+    "place_centers",
 ]

@@ -12,7 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["BatchShape", "class_balanced_batches", "choose_batch_shape", "random_batches"]
+__all__ = [
+    "BatchShape",
+    "choose_batch_shape",
+    "class_balanced_batches",
+    "random_batches",
+    "stratified_sample",
+]
 
 _ROWS_PER_DIM = 4
 _MIN_BATCH_ROWS = 128
@@ -85,11 +91,10 @@ def class_balanced_batches(
     order = np.lexsort((rng.random_sample(len(codes)), codes))
     sizes = np.bincount(codes)
     starts = np.cumsum(sizes) - sizes
-    present = np.flatnonzero(sizes)
     cursor = np.zeros(len(sizes), dtype=np.int64)
     per_class = np.arange(max(1, shape.n_rows // shape.n_classes))
     for _ in range(-(-len(codes) // shape.n_rows)):
-        chosen = _next_classes(present, cursor / np.maximum(sizes, 1), shape.n_classes, rng)
+        chosen = _next_classes(sizes, cursor, len(per_class), shape.n_classes, rng)
         offsets = (cursor[chosen, None] + per_class) % sizes[chosen, None]  # (classes, rows)
         kept = per_class < sizes[chosen, None]
         cursor[chosen] += np.minimum(sizes[chosen], len(per_class))
@@ -104,11 +109,26 @@ def random_batches(
     yield from np.array_split(rng.permutation(n_rows), n_batches)
 
 
+def stratified_sample(targets: np.ndarray, max_rows: int) -> np.ndarray:
+    """At most `max_rows` sorted positions, with the same share of each class.
+
+    A plain stride over the rows would miss classes that come in turns.
+    """
+    codes = targets if targets.ndim == 1 else targets.argmax(axis=1)
+    order = np.argsort(codes, kind="stable")
+    return np.sort(order[:: -(-len(order) // max_rows)])
+
+
 def _next_classes(
-    present: np.ndarray, passes: np.ndarray, n_classes: int, rng: np.random.RandomState
+    sizes: np.ndarray, cursor: np.ndarray, step: int, n_classes: int, rng: np.random.RandomState
 ) -> np.ndarray:
-    """The classes that were passed over least in this epoch, ties in random order."""
+    """The classes of which the smallest share was seen in this epoch.
+
+    Shares count as up to one visit larger at random: similar classes are due in random order,
+    and no class falls behind by more than a visit.
+    """
+    present = np.flatnonzero(sizes)
     if n_classes >= len(present):
         return present
-    keys = np.lexsort((rng.random_sample(len(present)), np.floor(passes[present])))
-    return present[keys[:n_classes]]
+    visit = np.minimum(sizes[present], step) * rng.random_sample(len(present))
+    return present[np.argsort((cursor[present] + visit) / sizes[present])[:n_classes]]

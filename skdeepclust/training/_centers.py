@@ -8,29 +8,72 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.metrics import pairwise_distances_argmin_min
 
-__all__ = ["assign", "class_means", "find_centers"]
+__all__ = ["assign", "class_means", "class_sums", "find_centers", "place_centers"]
 
 Floats = NDArray[np.float32]
 
 
-def class_means(embedding: Floats, weights: np.ndarray) -> Floats:
-    """Weighted mean of the rows of each class.
+def class_sums(
+    embedding: Floats, wanted: np.ndarray, n_classes: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weighted sum of the rows of each class and its total weight.
 
     Parameters
     ----------
     embedding : ndarray of shape (n, d)
-    weights : ndarray of shape (n,) or (n, k)
+    wanted : ndarray of shape (n,) or (n, n_classes)
         Class codes, or non-negative assignments.
+    n_classes : int
+
+    Returns
+    -------
+    sums : ndarray of shape (n_classes, d)
+    weights : ndarray of shape (n_classes,)
     """
-    if weights.ndim == 1:
-        n_classes = int(weights.max()) + 1
-        sums = np.zeros((n_classes, embedding.shape[1]))
-        np.add.at(sums, weights, embedding)
-        sizes = np.bincount(weights, minlength=n_classes).astype(np.float64)
-    else:
-        sums = weights.T @ embedding.astype(np.float64)
-        sizes = weights.sum(axis=0)
-    return (sums / np.maximum(sizes, np.finfo(float).tiny)[:, None]).astype(np.float32)
+    if wanted.ndim == 2:
+        return wanted.T @ embedding.astype(np.float64), wanted.sum(axis=0)
+    sums = np.zeros((n_classes, embedding.shape[1]))
+    np.add.at(sums, wanted, embedding)
+    return sums, np.bincount(wanted, minlength=n_classes).astype(np.float64)
+
+
+def class_means(embedding: Floats, wanted: np.ndarray) -> Floats:
+    """Weighted mean of the rows of each class, (k, d); see `class_sums`."""
+    n_classes = int(wanted.max()) + 1 if wanted.ndim == 1 else wanted.shape[1]
+    sums, weights = class_sums(embedding, wanted, n_classes)
+    return (sums / np.maximum(weights, np.finfo(float).tiny)[:, None]).astype(np.float32)
+
+
+def place_centers(
+    embedding: Floats,
+    wanted: np.ndarray,
+    indices: np.ndarray,
+    n_clusters: int | None,
+    rng: np.random.RandomState,
+    guessed: bool,
+) -> Floats:
+    """Cluster centres after training.
+
+    Parameters
+    ----------
+    embedding : ndarray of shape (n, d)
+        All training rows.
+    wanted : ndarray of shape (m,) or (m, k)
+        Codes or assignments that were learned, of the rows at `indices`.
+    indices : ndarray of shape (m,)
+    n_clusters : int or None
+        None: as many as classes.
+    rng : RandomState
+    guessed : bool
+        Whether the codes came from the data alone; then k-means has the last word.
+    """
+    learned = embedding[indices]
+    means = class_means(learned, wanted)
+    if guessed:
+        return KMeans(len(means), init=means, n_init=1).fit(learned).cluster_centers_
+    if n_clusters in (None, len(means)):
+        return means
+    return find_centers(embedding, means, int(n_clusters or 0), rng)
 
 
 def find_centers(
@@ -54,9 +97,12 @@ def find_centers(
 
 
 def assign(embedding: torch.Tensor, centers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Nearest centre of each row and the squared distance to it, both (n,)."""
-    products = embedding @ centers.T  # (n, k)
-    distances = centers.square().sum(dim=1) - 2 * products
+    """Nearest centre of each row and the squared distance to it, both (n,).
+
+    A centre of NaN stands for a class of which no row is known: it is nearest to none.
+    """
+    distances = centers.square().sum(dim=1) - 2 * (embedding @ centers.T)  # (n, k)
+    distances = distances.masked_fill(distances.isnan(), torch.inf)
     nearest = distances.min(dim=1)
     squared = (nearest.values + embedding.square().sum(dim=1)).clamp(min=0)
     return nearest.indices, squared

@@ -15,6 +15,7 @@ from ..spectral import (
     linear_solution,
     spectral_statistics,
 )
+from ._batches import stratified_sample
 from ._inference import BATCH_ROWS
 from ._rows import Rows
 
@@ -64,7 +65,7 @@ def initialize_head(
     """
     if not isinstance(network.head, nn.Linear):
         return
-    chosen = np.arange(0, len(indices), -(-len(indices) // _MAX_ROWS))
+    chosen = stratified_sample(targets, _MAX_ROWS)
     features = _body_features(network, rows, indices[chosen])
     y = torch.as_tensor(targets[chosen])
     n_classes = int(y.max()) + 1 if y.ndim == 1 else None

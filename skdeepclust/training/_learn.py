@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from ..networks import BaseEncoder, EncoderNetwork, LinearEncoder, output_width
@@ -38,6 +37,8 @@ class Recipe:
     plan : TrainingPlan
     early_stopping : bool or "auto"
     validation_fraction : float
+    closed_form : bool
+        Whether to solve a linear encoder instead of training it.
     """
 
     encoder: BaseEncoder
@@ -46,6 +47,7 @@ class Recipe:
     plan: TrainingPlan
     early_stopping: bool | str
     validation_fraction: float
+    closed_form: bool = True
 
 
 def learn_encoder(
@@ -78,7 +80,7 @@ def learn_encoder(
         network, shape = _prepare(network, rows, len(indices), n_columns, recipe)
         if n_columns < 2:
             return network.eval(), TrainingResult()
-        if isinstance(recipe.encoder, LinearEncoder):
+        if recipe.closed_form and isinstance(recipe.encoder, LinearEncoder):
             fit_linear(network, rows, targets, indices, recipe.plan.ridge)
             return network.eval(), TrainingResult()
         if not warm:

@@ -109,7 +109,9 @@ def train(
     result, best = TrainingResult(), _BestWeights(plan)
     network.train()
     for epoch in range(plan.max_epochs):
-        objective = _train_epoch(network, optimizer, rows, targets, indices, shape, plan, epoch, rng)
+        objective = _train_epoch(
+            network, optimizer, rows, targets, indices, shape, plan, epoch, rng
+        )
         figures = _figures(objective, optimizer, validate)
         result.record(**figures)
         if on_epoch is not None:
@@ -145,7 +147,7 @@ def _train_epoch(
         loss.backward()
         optimizer.step()
         objectives.append(loss.detach())
-        ranks.append(len(np.unique(targets[batch])) if targets.ndim == 1 else targets.shape[1])
+        ranks.append(_rank(targets[batch]))
     return float(torch.stack(objectives).double().mean()), float(np.mean(ranks))
 
 
@@ -155,6 +157,14 @@ def _batches(
     if targets.ndim == 1:
         return class_balanced_batches(targets, shape, rng)
     return random_batches(len(targets), shape, rng)
+
+
+def _rank(targets: np.ndarray) -> int:
+    """k, the rank of the wanted clustering of a batch."""
+    if targets.ndim == 1:
+        return len(np.unique(targets))
+    values = np.linalg.eigvalsh(targets.T @ targets)  # (k,)
+    return int(np.count_nonzero(values > 1e-10 * values[-1]))
 
 
 def _set_learning_rate(optimizer: torch.optim.Optimizer, plan: TrainingPlan, epoch: float) -> None:

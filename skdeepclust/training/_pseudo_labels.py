@@ -15,12 +15,28 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
-__all__ = ["cluster_codes", "neighbor_graph", "propagate", "spread_codes"]
+from ._rows import Rows
+
+__all__ = [
+    "cluster_codes",
+    "complete_codes",
+    "neighbor_graph",
+    "normalized_cut",
+    "propagate",
+    "spread_codes",
+]
 
 _MAX_FEATURES = 50
 _N_NEIGHBORS = 10
+# A row far from dense neighbours keeps a weak connection to them instead of none.
+_MAX_EXPONENT = 50.0
+# The neighbour graph holds at most this many unlabelled and as many labelled rows.
+_MAX_ROWS = 20_000
 _N_DISCRIMINANT_ROUNDS = 10
 _N_PROPAGATIONS = 3
+# Propagation gives clusters equal weight, so that a tiny one can swallow a part of a large
+# one. It then cuts the graph more than the clusters before, and these are taken.
+_MAX_CUT_GROWTH = 1.1
 # How much of a label comes from the neighbours: nearly all where the labels are guesses,
 # less where they are known.
 _GUESSED_DIFFUSION = 0.99
@@ -28,6 +44,43 @@ _KNOWN_DIFFUSION = 0.9
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
+
+
+def complete_codes(
+    rows: Rows, codes: Codes, n_clusters: int, rng: np.random.RandomState
+) -> tuple[NDArray[np.int64], Codes]:
+    """Rows to learn from and their codes, guessed where `codes` has -1.
+
+    Parameters
+    ----------
+    rows : Rows
+        n rows.
+    codes : ndarray of shape (n,)
+        Class codes, -1 for unlabelled rows; possibly all of them.
+    n_clusters : int
+        Number of classes, or without any labels the number of clusters to find.
+    rng : RandomState
+
+    Returns
+    -------
+    indices : ndarray of shape (m,)
+        All labelled rows, and up to 20,000 of the others.
+    codes : ndarray of shape (m,)
+        Their codes. Without any labels unused codes are closed up.
+    """
+    labelled, missing = np.flatnonzero(codes >= 0), np.flatnonzero(codes < 0)
+    if not len(missing):
+        return labelled, codes
+    guessed = np.sort(rng.permutation(missing)[:_MAX_ROWS])
+    if not len(labelled):
+        found = cluster_codes(rows.flat(guessed), n_clusters, rng)
+        return guessed, np.unique(found, return_inverse=True)[1]
+    anchors = rng.permutation(labelled)[:_MAX_ROWS]
+    seeds = np.concatenate([codes[anchors], np.full(len(guessed), -1)])
+    flat = rows.flat(np.concatenate([anchors, guessed]))
+    spread = spread_codes(flat, seeds, n_clusters, rng)[len(anchors) :]
+    indices = np.concatenate([labelled, guessed[spread >= 0]])
+    return indices, np.concatenate([codes[labelled], spread[spread >= 0]])
 
 
 def cluster_codes(X: Floats, n_clusters: int, rng: np.random.RandomState) -> Codes:
@@ -49,15 +102,19 @@ def cluster_codes(X: Floats, n_clusters: int, rng: np.random.RandomState) -> Cod
     Ding, Li, "Adaptive dimension reduction using discriminant analysis and k-means
     clustering", ICML 2007 (the alternation).
     Zhou et al., "Learning with local and global consistency", NIPS 2003 (the propagation).
+    Shi, Malik, "Normalized cuts and image segmentation", PAMI 2000 (what limits it).
     """
     X = _reduce(X, rng)
     seed = int(rng.randint(np.iinfo(np.int32).max))
     codes = KMeans(n_clusters, n_init=10, random_state=seed).fit(X).labels_.astype(np.int64)
     codes, whitened = _discriminant_kmeans(X, codes, n_clusters)
     graph = neighbor_graph(whitened)
+    carried = codes
     for _ in range(_N_PROPAGATIONS):
-        codes = propagate(graph, codes, n_clusters, _GUESSED_DIFFUSION)
-    return codes
+        carried = propagate(graph, carried, n_clusters, _GUESSED_DIFFUSION)
+    before = normalized_cut(graph, codes, n_clusters)
+    after = normalized_cut(graph, carried, n_clusters)
+    return carried if after <= _MAX_CUT_GROWTH * before else codes
 
 
 def spread_codes(X: Floats, codes: Codes, n_classes: int, rng: np.random.RandomState) -> Codes:
@@ -99,7 +156,8 @@ def neighbor_graph(X: Floats, n_neighbors: int = _N_NEIGHBORS) -> sp.csr_array:
     distances, neighbors = NearestNeighbors(n_neighbors=n_neighbors).fit(X).kneighbors()
     radius = distances[:, -1]
     scale = np.maximum(radius[:, None] * radius[neighbors], np.finfo(float).tiny)
-    weights = np.exp(-np.square(distances) / scale)
+    squares = np.minimum(np.square(distances), _MAX_EXPONENT * scale)
+    weights = np.exp(-squares / scale)  # (n, n_neighbors)
     indptr = np.arange(0, n * n_neighbors + 1, n_neighbors)
     graph = sp.csr_array((weights.ravel(), neighbors.ravel(), indptr), shape=(n, n))
     graph = graph.maximum(graph.T).tocsr()
@@ -138,13 +196,38 @@ def propagate(
     return np.where(belief.max(axis=1) > 0, belief.argmax(axis=1), -1).astype(np.int64)
 
 
+def normalized_cut(graph: sp.csr_array, codes: Codes, n_clusters: int) -> float:
+    """Sum over the clusters of the share of their edge weight that leaves them.
+
+    Parameters
+    ----------
+    graph : csr_array of shape (n, n)
+        Symmetric weights.
+    codes : ndarray of shape (n,)
+        Codes in ``[0, n_clusters)``.
+    n_clusters : int
+
+    Returns
+    -------
+    float
+        From 0 to `n_clusters`; an unused code counts 1.
+    """
+    edges = graph.tocoo()
+    sources, targets = codes[edges.row], codes[edges.col]
+    inside = sources == targets
+    volume = np.bincount(sources, weights=edges.data, minlength=n_clusters)
+    kept = np.bincount(sources[inside], weights=edges.data[inside], minlength=n_clusters)
+    return float(n_clusters - (kept / np.maximum(volume, np.finfo(float).tiny)).sum())
+
+
 def _reduce(X: Floats, rng: np.random.RandomState) -> Floats:
     """Leading principal components, which keep the distances and save the time."""
-    if X.shape[1] <= _MAX_FEATURES or len(X) <= _MAX_FEATURES:
+    if X.shape[1] <= _MAX_FEATURES:
         return X
     seed = int(rng.randint(np.iinfo(np.int32).max))
-    reduced = PCA(_MAX_FEATURES, svd_solver="randomized", random_state=seed).fit_transform(X)
-    return np.asarray(reduced, dtype=np.float64)
+    pca = PCA(min(_MAX_FEATURES, len(X)), svd_solver="randomized", random_state=seed)
+    with np.errstate(invalid="ignore"):  # shares of the variance, which may be 0
+        return np.asarray(pca.fit_transform(X), dtype=np.float64)
 
 
 def _discriminant_kmeans(X: Floats, codes: Codes, n_clusters: int) -> tuple[Codes, Floats]:

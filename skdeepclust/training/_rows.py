@@ -39,9 +39,11 @@ class InputScaling:
         peak = max((float(np.abs(c).max()) for c in _wide_chunks(X)), default=0.0) or 1.0
         center = sum((c / peak).sum(axis=0) for c in _wide_chunks(X)) / len(X)
         center = _per_channel(center, input_shape)
-        squares = sum(float(np.square(c / peak - center).mean(axis=1).sum()) for c in _wide_chunks(X))
+        squares = sum(
+            float(np.square(c / peak - center).mean(axis=1).sum()) for c in _wide_chunks(X)
+        )
         deviation = np.sqrt(squares / len(X)) * peak
-        if not deviation > 0:
+        if _is_constant(X) or not deviation > 0:
             raise ValueError(
                 f"X has the same value in every row of every feature ({center.ravel()[:3] * peak} "
                 "...): constant columns alone hold nothing to cluster."
@@ -88,7 +90,7 @@ class Rows:
         return len(self.X)
 
     def take(self, indices: np.ndarray | slice) -> Tensor:
-        """The rows at `indices`, (b, \\*input_shape) float32 on the device."""
+        """The rows at `indices`, ``(b, *input_shape)`` float32 on the device."""
         if self._cache is None:
             return self._standardized(indices)
         if isinstance(indices, slice):
@@ -108,6 +110,12 @@ def _wide_chunks(X: np.ndarray) -> Iterator[np.ndarray]:
     """Flattened float64 chunks of rows, (b, p)."""
     for start in range(0, len(X), _CHUNK_ROWS):
         yield X[start : start + _CHUNK_ROWS].reshape(-1, prod(X.shape[1:])).astype(np.float64)
+
+
+def _is_constant(X: np.ndarray) -> bool:
+    """Whether all rows are equal; the rounding of a mean would hide it."""
+    starts = range(0, len(X), _CHUNK_ROWS)
+    return not any((X[start : start + _CHUNK_ROWS] != X[0]).any() for start in starts)
 
 
 def _per_channel(center: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:

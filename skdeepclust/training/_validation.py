@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..spectral import SpectralStatistics, normalizer, spectral_statistics
+from ._batches import stratified_sample
 from ._inference import embed_rows
 from ._rows import Rows
 
@@ -63,7 +64,7 @@ class HeldOutObjective:
         held_out: np.ndarray,
         ridge: float,
     ) -> None:
-        reference = training[:: -(-len(training) // _MAX_REFERENCE_ROWS)]
+        reference = training[stratified_sample(targets[training], _MAX_REFERENCE_ROWS)]
         self._rows = rows
         self._ridge = ridge
         self._n_columns = int(targets.max()) + 1 if targets.ndim == 1 else targets.shape[1]

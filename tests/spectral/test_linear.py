@@ -4,8 +4,12 @@ import pytest
 import torch
 from torch.nn.functional import one_hot
 
-from skdeepclust.spectral import dual_linear_solution, linear_solution, spectral_statistics
-from skdeepclust.spectral import spectral_clustering_loss
+from skdeepclust.spectral import (
+    dual_linear_solution,
+    linear_solution,
+    spectral_clustering_loss,
+    spectral_statistics,
+)
 
 
 def make_problem(n, p, k, seed=0):

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn.functional import one_hot
 
-from skdeepclust.spectral import normalizer, solve, solve_statistics, spectral_statistics
 from skdeepclust.spectral import _solve as module
+from skdeepclust.spectral import normalizer, solve, solve_statistics, spectral_statistics
 
 
 def reference(embedding, assignment):

@@ -37,7 +37,7 @@ def test_full_strength_makes_the_covariance_the_identity():
 
 def test_zero_strength_only_rescales_to_unit_mean_variance():
     embedding = make_embedding()
-    mean, whitener = whitening(embedding, 0.0)
+    _, whitener = whitening(embedding, 0.0)
     expected = torch.eye(5, dtype=torch.float64) / embedding.var(0, correction=0).mean().sqrt()
     torch.testing.assert_close(whitener, expected)
 

@@ -1,0 +1,38 @@
+"""The examples run as they are, keep their promises, and write a picture."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("matplotlib", reason="the examples draw with matplotlib")
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("script", "picture"),
+    [("plot_quickstart.py", "quickstart.png"), ("plot_new_classes.py", "new_classes.png")],
+)
+def test_example_runs(script, picture, tmp_path):
+    path = ROOT / "examples" / script
+    if not path.exists():
+        pytest.skip("the examples are not part of an installed package")
+    search_path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"MPLBACKEND": "Agg", "PYTHONPATH": search_path}
+    done = subprocess.run(
+        [sys.executable, str(path)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "accuracy" in done.stdout
+    assert [file.name for file in tmp_path.iterdir()] == [picture]
+    assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,300 @@
+"""Encoder specifications: what they build, how they clone, what they refuse."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from torch import nn
+
+from skdeepclust.networks import (
+    BaseEncoder,
+    ConvEncoder,
+    EncoderNetwork,
+    LinearEncoder,
+    MLPEncoder,
+    ModuleEncoder,
+    output_width,
+    resolve_encoder,
+)
+
+SPECIFICATIONS = [
+    LinearEncoder(),
+    MLPEncoder(),
+    MLPEncoder(hidden=(7, 5), activation="gelu", dropout=0.25),
+    MLPEncoder(hidden=()),
+    ConvEncoder(),
+    ConvEncoder(channels=(4, 8), image_shape=(2, 3, 3), dropout=0.5),
+]
+
+
+def columns(encoder, input_shape, embedding_dim, n=3):
+    network = encoder.build(input_shape, embedding_dim)
+    return tuple(network(torch.randn(n, *input_shape)).shape)
+
+
+@pytest.mark.parametrize("encoder", SPECIFICATIONS, ids=repr)
+def test_repr_clone_and_parameters_round_trip(encoder):
+    again = eval(repr(encoder))
+    assert type(again) is type(encoder)
+    assert again.get_params() == encoder.get_params() == clone(encoder).get_params()
+    fresh = type(encoder)().set_params(**encoder.get_params())
+    assert fresh.get_params() == encoder.get_params()
+
+
+@pytest.mark.parametrize("encoder", SPECIFICATIONS, ids=repr)
+def test_specification_holds_no_state_of_what_it_built(encoder):
+    before = dict(vars(encoder))
+    encoder.build((2, 3, 3), 2)
+    assert vars(encoder) == before
+
+
+@pytest.mark.parametrize("encoder", SPECIFICATIONS, ids=repr)
+@pytest.mark.parametrize("embedding_dim", [1, 6])
+def test_images_become_rows_of_the_wanted_width(encoder, embedding_dim):
+    assert columns(encoder, (2, 3, 3), embedding_dim) == (3, embedding_dim)
+
+
+@pytest.mark.parametrize("encoder", [LinearEncoder(), MLPEncoder(hidden=(5,))], ids=repr)
+def test_rows_become_rows_of_the_wanted_width(encoder):
+    assert columns(encoder, (4,), 3) == (3, 3)
+
+
+def test_network_is_head_after_body():
+    network = EncoderNetwork(nn.Linear(4, 3), nn.Linear(3, 2))
+    x = torch.randn(5, 4)
+    expected = (x @ network.body.weight.T + network.body.bias) @ network.head.weight.T
+    torch.testing.assert_close(network(x), expected + network.head.bias)
+
+
+def test_linear_encoder_is_one_linear_map_of_the_pixels():
+    network = LinearEncoder().build((2, 3, 3), 4)
+    x = torch.randn(5, 2, 3, 3)
+    expected = x.reshape(5, 18) @ network.head.weight.T + network.head.bias
+    torch.testing.assert_close(network(x), expected)
+
+
+def test_mlp_layers_follow_its_parameters():
+    body = MLPEncoder(hidden=(7, 5), activation="tanh", dropout=0.25).build((4,), 2).body
+    kinds = [type(layer) for layer in body]
+    block = [nn.Linear, nn.Tanh, nn.Dropout]
+    assert kinds == [nn.Flatten, *block, *block]
+    assert [layer.out_features for layer in body if isinstance(layer, nn.Linear)] == [7, 5]
+    assert {layer.p for layer in body if isinstance(layer, nn.Dropout)} == {0.25}
+
+
+@pytest.mark.parametrize("hidden", [6, np.int64(6), [6], np.array([6])], ids=repr)
+def test_widths_may_be_a_number_a_list_or_an_array(hidden):
+    assert MLPEncoder(hidden=hidden).build((4,), 2).head.in_features == 6
+
+
+def test_mlp_without_hidden_layers_is_linear():
+    network = MLPEncoder(hidden=()).build((4,), 2)
+    a, b, zero = torch.randn(5, 4), torch.randn(5, 4), torch.zeros(5, 4)
+    torch.testing.assert_close(network(a + b) + network(zero), network(a) + network(b))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 3), (2, 9), (8, 8), (9, 13), (28, 28)])
+@pytest.mark.parametrize("channels", [(3,), (4, 4, 4, 4, 4)])
+def test_conv_encoder_takes_images_of_any_size(size, channels):
+    assert columns(ConvEncoder(channels=channels), (2, *size), 5) == (3, 5)
+
+
+@pytest.mark.parametrize(
+    ("size", "features"), [((3, 3), 9), ((4, 4), 4), ((8, 8), 4), ((1, 20), 20), ((16, 16), 16)]
+)
+def test_conv_encoder_halves_images_of_more_than_3_pixels(size, features):
+    network = ConvEncoder(channels=(1, 1)).build((1, *size), 2)
+    assert network.head.in_features == features
+
+
+@pytest.mark.parametrize(
+    ("image_shape", "shape", "expected"),
+    [
+        (None, (3, 8, 6), (3, 8, 6)),
+        ((8, 8), (64,), (1, 8, 8)),
+        ([8, 8], (64,), (1, 8, 8)),
+        ((3, 4, 2), (24,), (3, 4, 2)),
+        ((3, 4, 2), (3, 4, 2), (3, 4, 2)),
+    ],
+)
+def test_conv_encoder_image_shape(image_shape, shape, expected):
+    assert ConvEncoder(image_shape=image_shape).input_shape(shape) == expected
+
+
+@pytest.mark.parametrize(
+    ("image_shape", "shape"),
+    [
+        (None, (64,)),
+        ((8, 7), (64,)),
+        ((8,), (8,)),
+        (8, (8,)),
+        ((1, 1, 8, 8), (64,)),
+        ((4, 2, 3), (3, 4, 2)),
+        ((0, 64), (64,)),
+        ((-8, -8), (64,)),
+        ((8.0, 8.0), (64,)),
+        (8.5, (64,)),
+    ],
+)
+def test_conv_encoder_refuses_an_image_shape_that_does_not_fit(image_shape, shape):
+    with pytest.raises(ValueError, match="image_shape=") as caught:
+        ConvEncoder(image_shape=image_shape).input_shape(shape)
+    assert str(image_shape) in str(caught.value) or str(tuple(image_shape)) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "name"),
+    [
+        (MLPEncoder(hidden=(8, 0)), "hidden"),
+        (MLPEncoder(hidden=(8, 2.0)), "hidden"),
+        (MLPEncoder(hidden=-1), "hidden"),
+        (MLPEncoder(hidden=2.5), "hidden"),
+        (MLPEncoder(hidden=None), "hidden"),
+        (MLPEncoder(hidden="8"), "hidden"),
+        (MLPEncoder(activation="sigmoidal"), "activation"),
+        (MLPEncoder(activation=None), "activation"),
+        (MLPEncoder(dropout=1.0), "dropout"),
+        (MLPEncoder(dropout=-0.1), "dropout"),
+        (MLPEncoder(dropout=float("nan")), "dropout"),
+        (MLPEncoder(dropout=None), "dropout"),
+        (MLPEncoder(dropout="0.5"), "dropout"),
+        (ConvEncoder(channels=(0,)), "channels"),
+        (ConvEncoder(channels=None), "channels"),
+        (ConvEncoder(dropout=1.5), "dropout"),
+    ],
+    ids=repr,
+)
+def test_errors_name_parameter_and_value(encoder, name):
+    with pytest.raises(ValueError, match=f"{name}=") as caught:
+        encoder.build((1, 2, 2), 2)
+    assert repr(getattr(encoder, name)) in str(caught.value)
+
+
+@pytest.mark.parametrize("encoder", [LinearEncoder(), MLPEncoder(), ConvEncoder()], ids=repr)
+def test_encoders_without_a_width_of_their_own_need_one(encoder):
+    assert not encoder.has_own_width
+    with pytest.raises(ValueError, match="embedding_dim=None"):
+        encoder.build((1, 2, 2), None)
+
+
+@pytest.mark.parametrize("embedding_dim", [None, 6])
+def test_module_encoder_keeps_the_width_of_the_module(embedding_dim):
+    module = nn.Sequential(nn.Linear(4, 6), nn.ReLU())
+    network = ModuleEncoder(module).build((4,), embedding_dim)
+    x = torch.randn(5, 4)
+    assert isinstance(network.head, nn.Identity)
+    torch.testing.assert_close(network(x), module(x))
+
+
+def test_module_encoder_adds_a_layer_for_another_width():
+    network = ModuleEncoder(nn.Linear(4, 6)).build((4,), 3)
+    assert (network.head.in_features, network.head.out_features) == (6, 3)
+
+
+def test_module_encoder_trains_a_copy():
+    module = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6))
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    network = ModuleEncoder(module).build((4,), None)
+    network.train()(torch.randn(9, 4)).sum().backward()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(1.0)
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+    assert all(parameter.grad is None for parameter in module.parameters())
+
+
+def test_module_encoder_clone_does_not_share_the_module():
+    encoder = ModuleEncoder(nn.Linear(4, 6))
+    copied = clone(encoder)
+    assert copied.module is not encoder.module
+    assert torch.equal(copied.module.weight, encoder.module.weight)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
+def test_module_encoder_computes_in_float32(dtype):
+    module = nn.Linear(4, 6).to(dtype)
+    network = ModuleEncoder(module).build((4,), None)
+    assert network(torch.randn(2, 4)).dtype == torch.float32
+    assert module.weight.dtype == dtype
+
+
+@pytest.mark.parametrize("module", [None, "net", nn.Linear, lambda x: x])
+def test_module_encoder_refuses_what_is_no_module(module):
+    with pytest.raises(TypeError, match="module must be"):
+        ModuleEncoder(module).build((4,), None)
+
+
+class Odd(nn.Module):
+    """Returns whatever it is told to."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda x: x[:, 0], lambda x: x[:, :, None], lambda x: x[:1], lambda x: (x, x), lambda x: None],
+)
+def test_output_of_odd_shape_is_refused(function):
+    with pytest.raises(ValueError, match=r"must return a tensor of shape \(n, h\)"):
+        ModuleEncoder(Odd(function)).build((4,), None)
+
+
+def test_module_for_other_inputs_is_refused():
+    with pytest.raises(ValueError, match=r"does not take inputs of shape \(n, \*\(5,\)\)"):
+        ModuleEncoder(nn.Linear(4, 6)).build((5,), None)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_output_width_leaves_no_trace(training):
+    module = nn.Sequential(nn.Flatten(), nn.Linear(8, 6), nn.BatchNorm1d(6)).train(training)
+    assert output_width(module, (2, 4)) == 6
+    assert module.training is training
+    assert int(module[2].num_batches_tracked) == 0
+
+
+def test_output_width_restores_the_mode_after_an_error():
+    module = nn.Linear(4, 6)
+    with pytest.raises(ValueError, match="module"):
+        output_width(module, (5,))
+    assert module.training
+
+
+def test_the_trial_run_takes_place_where_the_weights_are():
+    module = Odd(lambda x: x.new_empty(2, 6) if x.device.type == "meta" else None)
+    module.weight = nn.Parameter(torch.empty(1, device="meta"))
+    assert output_width(module, (4,)) == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("linear", LinearEncoder), ("mlp", MLPEncoder), ("conv", ConvEncoder)]
+)
+def test_names_stand_for_default_specifications(name, kind):
+    found = resolve_encoder(name)
+    assert type(found) is kind
+    assert found.get_params() == kind().get_params()
+
+
+def test_specifications_and_modules_pass_through():
+    encoder, module = MLPEncoder(hidden=(3,)), nn.Linear(4, 2)
+    assert resolve_encoder(encoder) is encoder
+    assert resolve_encoder(module).module is module
+
+
+@pytest.mark.parametrize(
+    ("encoder", "error"),
+    [("transformer", ValueError), (3, TypeError), (None, TypeError), (MLPEncoder, TypeError)],
+)
+def test_unknown_encoders_are_named(encoder, error):
+    with pytest.raises(error, match="encoder=") as caught:
+        resolve_encoder(encoder)
+    assert repr(encoder) in str(caught.value)
+
+
+def test_base_class_is_abstract():
+    with pytest.raises(TypeError, match="abstract"):
+        BaseEncoder()

@@ -1,0 +1,560 @@
+import copy
+import pickle
+import random
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_digits, make_blobs
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.metrics import adjusted_rand_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from torch import nn
+
+from skdeepclust import (
+    ConvEncoder,
+    DeepMetricClusterer,
+    LinearEncoder,
+    MLPEncoder,
+    ModuleEncoder,
+)
+from skdeepclust.metrics import clustering_accuracy
+
+# Checks that scikit-learn keeps for itself: check_estimator does not run them.
+OWN_CHECKS = [
+    "check_param_validation",
+    "check_set_output_transform",
+    "check_set_output_transform_pandas",
+    "check_set_output_transform_polars",
+    "check_global_output_transform_pandas",
+    "check_global_set_output_transform_polars",
+    "check_transformer_get_feature_names_out",
+    "check_transformer_get_feature_names_out_pandas",
+    "check_dataframe_column_names_consistency",
+    "check_inplace_ensure_writeable",
+    "check_transformer_preserve_dtypes",
+    "check_estimators_overwrite_params",
+]
+
+
+@parametrize_with_checks(
+    [
+        DeepMetricClusterer(random_state=0),
+        DeepMetricClusterer(encoder="linear", random_state=0),
+    ]
+)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("name", OWN_CHECKS)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_checks_that_scikit_learn_keeps_for_itself(name):
+    check = getattr(estimator_checks, name)
+    check("DeepMetricClusterer", DeepMetricClusterer(random_state=0, max_epochs=5))
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    few = np.full(len(y), -1)
+    rng = np.random.RandomState(0)
+    for label in range(10):
+        few[rng.permutation(np.flatnonzero(y == label))[:20]] = label
+    return X, y, few
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    return make_blobs(300, centers=4, n_features=5, random_state=3)
+
+
+@pytest.fixture(scope="module")
+def fitted(blobs):
+    return DeepMetricClusterer(random_state=0, max_epochs=20).fit(*blobs)
+
+
+class TestLearning:
+    def test_few_labels_beat_kmeans_on_digits(self, digits):
+        X, y, few = digits
+        clusterer = DeepMetricClusterer(random_state=0).fit(X, few)
+        hidden = few == -1
+        plain = KMeans(10, n_init=10, random_state=0).fit(X).labels_
+        accuracy = clustering_accuracy(y[hidden], clusterer.labels_[hidden])
+        assert accuracy > 0.95
+        assert accuracy > clustering_accuracy(y[hidden], plain[hidden]) + 0.1
+        named = clusterer.classes_[clusterer.labels_[hidden]]
+        assert np.mean(named == y[hidden]) == pytest.approx(accuracy)
+
+    def test_unlabelled_rows_help(self, digits):
+        X, y, few = digits
+        alone = DeepMetricClusterer(random_state=0).fit(X[few >= 0], few[few >= 0])
+        together = DeepMetricClusterer(random_state=0).fit(X, few)
+        assert together.score(X, y) > alone.score(X, y) + 0.03
+
+    def test_no_labels_beat_kmeans_on_digits(self, digits):
+        X, y, _ = digits
+        plain = KMeans(10, n_init=10, random_state=0).fit(X).labels_
+        labels = DeepMetricClusterer(10, random_state=0).fit_predict(X)
+        assert adjusted_rand_score(y, labels) > adjusted_rand_score(y, plain) + 0.05
+
+    @pytest.mark.parametrize("encoder", ["linear", "mlp", LinearEncoder(), MLPEncoder((16,))])
+    def test_all_labels(self, blobs, encoder):
+        X, y = blobs
+        clusterer = DeepMetricClusterer(encoder=encoder, random_state=0).fit(X[::2], y[::2])
+        assert clusterer.score(X[1::2], y[1::2]) > 0.95
+
+    def test_linear_needs_no_epochs_and_gives_the_optimum(self, blobs):
+        X, y = blobs
+        clusterer = DeepMetricClusterer(encoder="linear", ridge=0.0, random_state=0).fit(X, y)
+        assert clusterer.n_iter_ == 0
+        indicator = np.eye(4)[y] / np.sqrt(np.bincount(y))
+        centered = X - X.mean(axis=0)
+        expected = centered @ np.linalg.pinv(centered) @ indicator
+        found = (X - X.mean(axis=0)) @ clusterer.network_.head.weight.detach().numpy().T
+        overlap = found @ np.linalg.lstsq(found, expected, rcond=None)[0]
+        np.testing.assert_allclose(overlap, expected, atol=1e-4)
+
+    def test_history(self, fitted):
+        history = fitted.history_
+        assert {"objective", "monitor", "learning_rate"} <= set(history)
+        assert {len(v) for v in history.values()} == {fitted.n_iter_}
+        objective, monitor = np.array(history["objective"]), np.array(history["monitor"])
+        np.testing.assert_allclose(objective - monitor, 4)
+        assert ((-4 <= monitor) & (monitor <= 0)).all()
+
+    def test_early_stopping_records_the_held_out_objective(self, blobs):
+        clusterer = DeepMetricClusterer(early_stopping=True, max_epochs=8, random_state=0)
+        assert len(clusterer.fit(*blobs).history_["validation_objective"]) == clusterer.n_iter_
+        with pytest.raises(ValueError, match=r"validation_fraction=0\.001"):
+            clone(clusterer).set_params(validation_fraction=0.001).fit(*blobs)
+
+    def test_inertia_and_labels_belong_to_the_centers(self, blobs, fitted):
+        embedding = fitted.transform(blobs[0]).astype(np.float64)
+        squared = ((embedding[:, None] - fitted.cluster_centers_) ** 2).sum(axis=-1)
+        np.testing.assert_array_equal(squared.argmin(axis=1), fitted.labels_)
+        assert fitted.inertia_ == pytest.approx(squared.min(axis=1).sum(), rel=1e-4)
+        np.testing.assert_array_equal(fitted.predict(blobs[0]), fitted.labels_)
+
+    def test_embedding_rows_have_length_one(self, blobs, fitted):
+        lengths = np.linalg.norm(fitted.transform(blobs[0]), axis=1)
+        np.testing.assert_allclose(lengths, 1, rtol=1e-5)
+
+    def test_verbose_writes_to_standard_error_only(self, blobs, capsys):
+        DeepMetricClusterer(max_epochs=3, random_state=0).fit(*blobs)
+        assert capsys.readouterr() == ("", "")
+        DeepMetricClusterer(max_epochs=3, random_state=0, verbose=1).fit(*blobs)
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert "DeepMetricClusterer" in err
+
+
+class TestTargets:
+    @pytest.mark.parametrize(
+        "convert",
+        [
+            lambda y: np.array(list("dbca"))[y],
+            lambda y: [("d", "b", "c", "a")[i] for i in y],
+            lambda y: y.astype(float),
+            lambda y: torch.as_tensor(y),
+            lambda y: y[:, None].tolist(),
+        ],
+    )
+    @pytest.mark.filterwarnings("ignore:A column-vector y")
+    def test_label_types(self, blobs, convert):
+        X, y = blobs
+        labels = convert(y)
+        clusterer = DeepMetricClusterer(random_state=0, max_epochs=20).fit(X, labels)
+        named = clusterer.classes_[clusterer.predict(X)]
+        assert np.mean(named == np.ravel(np.asarray(labels))) > 0.95
+        assert (np.diff(np.unique(clusterer.classes_, return_inverse=True)[1]) > 0).all()
+
+    @pytest.mark.parametrize("missing", [-1, None, np.nan])
+    def test_missing_labels(self, blobs, missing):
+        X, y = blobs
+        partial = y.astype(object)
+        partial[::2] = missing
+        reference = y.copy()
+        reference[::2] = -1
+        found = DeepMetricClusterer(random_state=0, max_epochs=5).fit(X, partial)
+        expected = DeepMetricClusterer(random_state=0, max_epochs=5).fit(X, reference)
+        np.testing.assert_array_equal(found.labels_, expected.labels_)
+        np.testing.assert_array_equal(found.classes_, [0, 1, 2, 3])
+
+    def test_missing_strings(self, blobs):
+        X, y = blobs
+        names = np.array(list("dbca"), dtype=object)[y]
+        names[::2] = None
+        clusterer = DeepMetricClusterer(random_state=0, max_epochs=20).fit(X, names)
+        np.testing.assert_array_equal(clusterer.classes_, list("abcd"))
+
+    def test_pandas_labels(self, blobs):
+        pd = pytest.importorskip("pandas")
+        X, y = blobs
+        series = pd.Series(y, dtype="Int64")
+        series[::2] = pd.NA
+        clusterer = DeepMetricClusterer(random_state=0, max_epochs=20).fit(X, series)
+        assert clusterer.score(X, pd.Categorical(y)) > 0.95
+
+    def test_only_missing_labels_are_no_labels(self, blobs):
+        X, _ = blobs
+        options = {"random_state": 0, "max_epochs": 3}
+        none = DeepMetricClusterer(4, **options).fit(X)
+        missing = DeepMetricClusterer(4, **options).fit(X, np.full(len(X), -1))
+        np.testing.assert_array_equal(none.labels_, missing.labels_)
+        np.testing.assert_array_equal(none.classes_, np.arange(4))
+
+    def test_one_hot_assignments(self, blobs):
+        X, y = blobs
+        clusterer = DeepMetricClusterer(random_state=0, max_epochs=30).fit(X, np.eye(4)[y])
+        assert clusterer.score(X, y) > 0.95
+        assert clusterer.score(X, np.eye(4)[y]) > 0.95
+        np.testing.assert_array_equal(clusterer.classes_, np.arange(4))
+
+    def test_soft_and_multi_label_assignments(self, blobs):
+        X, y = blobs
+        soft = 0.7 * np.eye(4)[y] + 0.1 * np.random.RandomState(0).random_sample((len(y), 4))
+        assert DeepMetricClusterer(random_state=0, max_epochs=30).fit(X, soft).score(X, y) > 0.95
+        several = np.eye(4)[y] + np.eye(4)[np.where(y == 0, 1, y)]
+        assert DeepMetricClusterer(random_state=0).fit(X, several > 0).n_clusters_ == 4
+
+    def test_rows_of_zeros_are_unlabelled(self, blobs):
+        X, y = blobs
+        partial = np.eye(4)[y]
+        partial[::2] = 0
+        clusterer = DeepMetricClusterer(random_state=0, max_epochs=30).fit(X, partial)
+        assert clusterer.score(X[::2], y[::2]) > 0.9
+
+    def test_more_clusters_than_classes_finds_the_others(self):
+        X, y = make_blobs(
+            400, centers=[[0, 0], [0, 40], [40, 0], [40, 40]], cluster_std=1.0, random_state=0
+        )
+        partial = np.where(y < 3, y, -1)
+        clusterer = DeepMetricClusterer(4, encoder="linear", random_state=0).fit(X, partial)
+        assert clusterer.n_clusters_ == 4
+        np.testing.assert_array_equal(clusterer.labels_[y < 3], y[y < 3])
+        assert adjusted_rand_score(y, clusterer.labels_) > 0.95
+
+    def test_fewer_clusters_than_classes(self, blobs):
+        clusterer = DeepMetricClusterer(2, random_state=0, max_epochs=10).fit(*blobs)
+        np.testing.assert_array_equal(np.unique(clusterer.labels_), [0, 1])
+
+    def test_one_cluster(self, blobs):
+        clusterer = DeepMetricClusterer(1, random_state=0).fit(blobs[0])
+        np.testing.assert_array_equal(clusterer.labels_, 0)
+
+    def test_default_number_of_clusters_is_that_of_kmeans(self, blobs):
+        clusterer = DeepMetricClusterer(random_state=0, max_epochs=3).fit(blobs[0])
+        assert clusterer.n_clusters_ <= 8
+        assert DeepMetricClusterer(random_state=0).fit(blobs[0][:5]).n_clusters_ <= 5
+
+
+class TestInputs:
+    def test_images_and_their_pixels_in_columns_are_the_same(self, digits):
+        X, y, _ = digits
+        X, y = X[:300], y[:300]
+        encoder = ConvEncoder(channels=(8, 16), image_shape=(8, 8))
+        flat = DeepMetricClusterer(encoder=encoder, max_epochs=5, random_state=0).fit(X, y)
+        images = X.reshape(-1, 1, 8, 8)
+        square = DeepMetricClusterer(
+            encoder=ConvEncoder(channels=(8, 16)), max_epochs=5, random_state=0
+        ).fit(images, y)
+        np.testing.assert_array_equal(flat.transform(X), square.transform(images))
+        assert square.n_features_in_ == 1
+
+    def test_named_encoders_take_images(self, digits):
+        X, y, _ = digits
+        images = X[:200].reshape(-1, 1, 8, 8)
+        for encoder in ("conv", "mlp", "linear"):
+            clusterer = DeepMetricClusterer(encoder=encoder, max_epochs=3, random_state=0)
+            assert clusterer.fit(images, y[:200]).transform(images).shape[0] == 200
+
+    def test_any_module(self, blobs):
+        X, y = blobs
+        module = nn.Sequential(nn.Linear(5, 16), nn.Tanh())
+        before = copy.deepcopy(module.state_dict())
+        for encoder in (module, ModuleEncoder(module)):
+            clusterer = DeepMetricClusterer(encoder=encoder, random_state=0).fit(X, y)
+            assert clusterer.transform(X).shape == (300, 16)
+            assert clusterer.score(X, y) > 0.9
+        narrow = DeepMetricClusterer(encoder=module, embedding_dim=3, random_state=0).fit(X, y)
+        assert narrow.transform(X).shape == (300, 3)
+        for name, value in module.state_dict().items():
+            assert torch.equal(value, before[name])
+
+    def test_memory_map_gives_the_same_result(self, blobs, tmp_path, monkeypatch):
+        X, y = blobs
+        X = X.astype(np.float32)
+        mapped = np.memmap(tmp_path / "X", dtype=np.float32, mode="w+", shape=X.shape)
+        mapped[:] = X
+        expected = DeepMetricClusterer(random_state=0, max_epochs=5).fit(X, y)
+        monkeypatch.setattr("skdeepclust.training._rows._MAX_CACHED_BYTES", 0)
+        found = DeepMetricClusterer(random_state=0, max_epochs=5).fit(mapped, y)
+        np.testing.assert_array_equal(found.transform(mapped), expected.transform(X))
+
+    @pytest.mark.parametrize("scale", [1e-200, 1e-30, 1e30, 1e200])
+    def test_scale_of_the_input_does_not_matter(self, blobs, scale):
+        X, y = blobs
+        expected = DeepMetricClusterer(random_state=0, max_epochs=5).fit(X, y).labels_
+        found = DeepMetricClusterer(random_state=0, max_epochs=5).fit(X * scale, y).labels_
+        np.testing.assert_array_equal(found, expected)
+
+    def test_some_constant_columns_are_fine(self, blobs):
+        X, y = blobs
+        X = np.column_stack([X, np.ones(len(X)), np.zeros(len(X))])
+        assert DeepMetricClusterer(random_state=0).fit(X, y).score(X, y) > 0.95
+        assert DeepMetricClusterer(4, encoder="linear", random_state=0).fit(X).score(X, y) > 0.95
+
+
+class TestBadInput:
+    """Each error names the parameter, the value and the wish."""
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda X, y: (np.where(X == X[3, 2], np.nan, X), y), "X contains NaN"),
+            (lambda X, y: (np.where(X == X[3, 2], np.inf, X), y), "X contains infinity"),
+            (lambda X, y: (X[:1], y[:1]), r"1 sample.*minimum of 2"),
+            (lambda X, y: (X, np.zeros(len(X), int)), "y has one class only, .*0"),
+            (lambda X, y: (np.ones_like(X), y), "X has the same value in every row"),
+            (lambda X, y: (X[:, :, None], y), r"X has shape \(300, 5, 1\)"),
+            (lambda X, y: (X, y[:-1]), "inconsistent numbers of samples"),
+            (lambda X, y: (X, X[:, 0]), "y is of the kind 'continuous'"),
+            (lambda X, y: (X, -np.eye(4)[y]), "y of shape .* must be >= 0"),
+            (lambda X, y: (X, np.eye(5)[y]), r"y .* needs a member in every column, \[4\]"),
+            (lambda X, y: (X, np.full((len(X), 2), np.nan)), "y contains NaN"),
+            (lambda X, y: (X, np.full((3, 3, 3), 1)), "y should be a 1d array"),
+            (lambda X, y: (X, [[0], [0, 1]] * 150), "y is no array"),
+        ],
+    )
+    def test_data(self, blobs, change, message):
+        with pytest.raises(ValueError, match=message):
+            DeepMetricClusterer(random_state=0).fit(*change(*blobs))
+
+    def test_sparse(self, blobs):
+        sparse = pytest.importorskip("scipy.sparse")
+        with pytest.raises(TypeError, match="[Ss]parse"):
+            DeepMetricClusterer().fit(sparse.csr_array(blobs[0]))
+
+    @pytest.mark.parametrize(
+        ("params", "message"),
+        [
+            ({"n_clusters": 301}, "n_clusters=301 is larger than the number of rows of X, 300"),
+            ({"n_clusters": 0}, "'n_clusters' parameter .* Got 0"),
+            ({"embedding_dim": 0}, "'embedding_dim' parameter .* Got 0"),
+            ({"encoder": "transformer"}, "'encoder' parameter .* Got 'transformer'"),
+            ({"encoder": MLPEncoder(hidden=(0,))}, r"hidden=\(0,\)"),
+            ({"encoder": MLPEncoder(activation="sin")}, "activation='sin'"),
+            ({"encoder": ConvEncoder()}, "image_shape=None"),
+            ({"encoder": ConvEncoder(image_shape=(2, 3))}, r"image_shape=\(2, 3\)"),
+            ({"ridge": -1}, "'ridge' parameter .* Got -1"),
+            ({"whiten": 1.5}, "'whiten' parameter .* Got 1.5"),
+            ({"device": "abacus"}, "device='abacus'"),
+        ],
+    )
+    def test_parameters(self, blobs, params, message):
+        with pytest.raises(ValueError, match=message):
+            DeepMetricClusterer(**params).fit(*blobs)
+
+    @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+    def test_missing_device(self, blobs):
+        with pytest.raises(ValueError, match="device='cuda' is not there"):
+            DeepMetricClusterer(device="cuda").fit(*blobs)
+
+    def test_wrong_image_shape_later(self, digits):
+        X, y, _ = digits
+        clusterer = DeepMetricClusterer(encoder="conv", max_epochs=1, random_state=0)
+        clusterer.fit(X[:100].reshape(-1, 1, 8, 8), y[:100])
+        with pytest.raises(ValueError, match=r"rows of shape \(1, 4, 16\)"):
+            clusterer.predict(X.reshape(-1, 1, 4, 16))
+        with pytest.raises(ValueError, match=r"rows of shape \(64,\)|64 features"):
+            clusterer.predict(X)
+
+    def test_failed_refit_leaves_the_estimator_as_it_was(self, blobs):
+        pd = pytest.importorskip("pandas")
+        X, y = blobs
+        frame = pd.DataFrame(X, columns=list("abcde"))
+        clusterer = DeepMetricClusterer(random_state=0, max_epochs=3).fit(frame, y)
+        expected = clusterer.predict(frame)
+        other = frame.rename(columns=str.upper).assign(F=np.nan)
+        for bad in (other, other.iloc[:, :3].iloc[:1]):
+            with pytest.raises(ValueError):
+                clusterer.fit(bad, y)
+            with pytest.raises(ValueError):
+                clusterer.partial_fit(bad, y)
+        with pytest.raises(ValueError):
+            clusterer.fit(frame, X[:, 0])
+        np.testing.assert_array_equal(clusterer.predict(frame), expected)
+        assert list(clusterer.feature_names_in_) == list("abcde")
+
+    def test_not_fitted(self, blobs):
+        for method in ("predict", "transform"):
+            with pytest.raises(NotFittedError):
+                getattr(DeepMetricClusterer(), method)(blobs[0])
+        with pytest.raises(NotFittedError):
+            DeepMetricClusterer().cluster(blobs[0], 2)
+
+    def test_score_needs_labels(self, blobs, fitted):
+        for y in (None, np.full(300, -1)):
+            with pytest.raises(ValueError, match="y has no labelled row"):
+                fitted.score(blobs[0], y)
+        with pytest.raises(ValueError, match="inconsistent"):
+            fitted.score(blobs[0], blobs[1][:-1])
+
+    def test_score_leaves_unlabelled_rows_out(self, blobs, fitted):
+        X, y = blobs
+        partial = np.where(np.arange(300) % 2, y, -1)
+        assert fitted.score(X, partial) == pytest.approx(fitted.score(X[1::2], y[1::2]))
+
+    @pytest.mark.parametrize("n_clusters", [0, 301, 2.5, "3"])
+    def test_cluster_checks_its_number(self, blobs, fitted, n_clusters):
+        with pytest.raises(ValueError, match="n_clusters="):
+            fitted.cluster(blobs[0], n_clusters)
+
+    def test_batches_that_cannot_teach_warn(self, blobs):
+        clusterer = DeepMetricClusterer(
+            embedding_dim=64, batch_size=32, max_epochs=1, random_state=0
+        )
+        with pytest.warns(ConvergenceWarning, match="32 rows cannot teach .* 64 dimensions"):
+            clusterer.fit(*blobs)
+
+    def test_too_few_dimensions_for_assignments_warn(self, blobs):
+        X, y = blobs
+        clusterer = DeepMetricClusterer(embedding_dim=2, max_epochs=1, random_state=0)
+        with pytest.warns(ConvergenceWarning, match="y has 4 columns"):
+            clusterer.fit(X, np.eye(4)[y])
+
+
+class TestNewClasses:
+    def test_cluster_finds_classes_that_were_not_there(self):
+        rng = np.random.RandomState(0)
+        centers = rng.normal(size=(40, 4)) * 3
+        noise = rng.normal(size=(40 * 20, 16)) * 6  # swamps the four columns that matter
+        y = np.repeat(np.arange(40), 20)
+        X = np.column_stack([centers[y] + 0.3 * rng.normal(size=(800, 4)), noise])
+        seen = y < 30
+        metric = DeepMetricClusterer(encoder="linear", ridge=0.1, random_state=0)
+        metric.fit(X[seen], y[seen])
+        found = metric.cluster(X[~seen], 10)
+        plain = KMeans(10, n_init=10, random_state=0).fit_predict(X[~seen])
+        assert adjusted_rand_score(y[~seen], found) > 0.7
+        assert adjusted_rand_score(y[~seen], plain) < 0.3
+
+    def test_cluster_is_reproducible_and_complete(self, blobs, fitted):
+        first = fitted.cluster(blobs[0], 3)
+        np.testing.assert_array_equal(first, fitted.cluster(blobs[0], 3))
+        np.testing.assert_array_equal(np.unique(first), [0, 1, 2])
+        assert first.dtype == np.int64
+
+
+class TestReproducibility:
+    @pytest.mark.parametrize("encoder", ["mlp", "linear", MLPEncoder((32,), dropout=0.3)])
+    def test_same_seed_same_bits_and_no_global_state(self, blobs, encoder):
+        X, y = blobs
+        partial = np.where(np.arange(300) % 3 == 0, y, -1)
+        states = np.random.get_state()[1].copy(), torch.get_rng_state(), random.getstate()
+        fits = [
+            DeepMetricClusterer(encoder=encoder, random_state=7, max_epochs=5).fit(X, partial)
+            for _ in range(2)
+        ]
+        np.testing.assert_array_equal(fits[0].transform(X), fits[1].transform(X))
+        np.testing.assert_array_equal(fits[0].predict(X), fits[1].predict(X))
+        np.testing.assert_array_equal(np.random.get_state()[1], states[0])
+        assert torch.equal(torch.get_rng_state(), states[1])
+        assert random.getstate() == states[2]
+
+    def test_global_state_does_not_matter(self, blobs):
+        results = []
+        for seed in (1, 2):
+            with torch.random.fork_rng():
+                torch.random.manual_seed(seed)
+                results.append(
+                    DeepMetricClusterer(4, random_state=0, max_epochs=3)
+                    .fit(blobs[0])
+                    .transform(blobs[0])
+                )
+        np.testing.assert_array_equal(*results)
+
+    def test_pickle_keeps_every_bit(self, blobs, fitted):
+        restored = pickle.loads(pickle.dumps(fitted))
+        np.testing.assert_array_equal(restored.transform(blobs[0]), fitted.transform(blobs[0]))
+        np.testing.assert_array_equal(restored.predict(blobs[0]), fitted.predict(blobs[0]))
+        restored.partial_fit(*blobs)
+
+    def test_a_row_does_not_depend_on_its_neighbours(self, blobs, fitted):
+        X = blobs[0]
+        whole = fitted.transform(X)
+        order = np.random.RandomState(0).permutation(len(X))
+        np.testing.assert_array_equal(fitted.transform(X[order]), whole[order])
+        np.testing.assert_array_equal(fitted.transform(X[17:18]), whole[17:18])
+
+
+class TestWarmStart:
+    def test_goes_on_from_the_weights(self, blobs):
+        X, y = blobs
+        options = {"max_epochs": 4, "random_state": 0}
+        warm = DeepMetricClusterer(warm_start=True, **options).fit(X, y)
+        first = warm.network_
+        start = warm.history_["objective"][-1]
+        warm.fit(X, y)
+        assert warm.network_ is not first
+        assert warm.history_["objective"][0] < start + 0.1
+        cold = DeepMetricClusterer(**options).fit(X, y)
+        assert warm.history_["objective"][-1] < cold.history_["objective"][-1]
+
+    def test_refuses_another_shape(self, blobs):
+        X, y = blobs
+        warm = DeepMetricClusterer(warm_start=True, max_epochs=1, random_state=0).fit(X, y)
+        with pytest.raises(ValueError, match="warm_start=True"):
+            warm.fit(X[:, :3], y)
+        assert warm.predict(X).shape == (300,)
+
+    def test_refuses_another_embedding_dim(self, blobs):
+        warm = DeepMetricClusterer(warm_start=True, max_epochs=1, random_state=0).fit(*blobs)
+        with pytest.raises(ValueError, match="embedding_dim=3"):
+            warm.set_params(embedding_dim=3).fit(*blobs)
+
+
+class TestComposition:
+    def test_pipeline_and_grid_search(self, digits):
+        X, y, _ = digits
+        search = GridSearchCV(
+            make_pipeline(
+                StandardScaler(),
+                DeepMetricClusterer(encoder=MLPEncoder(), max_epochs=10, random_state=0),
+            ),
+            {
+                "deepmetricclusterer__encoder__hidden": [(32,), (64, 64)],
+                "deepmetricclusterer__embedding_dim": [2, 10],
+                "deepmetricclusterer__ridge": [1.0],
+            },
+            cv=2,
+            n_jobs=2,
+        )
+        search.fit(X[:600], y[:600])
+        assert search.best_params_["deepmetricclusterer__embedding_dim"] == 10
+        assert search.best_score_ > 0.7
+        assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+    def test_clone_and_repr(self, fitted):
+        again = clone(fitted)
+        assert not hasattr(again, "labels_")
+        assert repr(again) == repr(fitted)
+
+    def test_feature_names(self, blobs, fitted):
+        names = fitted.get_feature_names_out()
+        assert list(names) == [f"deepmetricclusterer{i}" for i in range(4)]
+
+    def test_threads_may_share_a_fitted_estimator(self, blobs, fitted):
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(4) as pool:
+            results = list(pool.map(fitted.predict, [blobs[0]] * 8))
+        for result in results:
+            np.testing.assert_array_equal(result, fitted.labels_)

@@ -1,0 +1,218 @@
+"""Gradient training: what falls, what is kept, when it ends."""
+
+from math import cos, pi
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from skdeepclust.networks import MLPEncoder
+from skdeepclust.spectral import spectral_clustering_loss
+from skdeepclust.training import InputScaling, Rows, TrainingPlan, TrainingResult, embed_rows
+from skdeepclust.training._batches import BatchShape
+from skdeepclust.training._loop import train
+
+
+def make_blobs(n=120, k=4, p=6, spread=0.6, seed=0):
+    rng = np.random.RandomState(seed)
+    codes = np.arange(n) % k
+    X = rng.standard_normal((k, p))[codes] * 2 + spread * rng.standard_normal((n, p))
+    return Rows(X, InputScaling.fit(X, (p,)), (p,), torch.device("cpu")), codes
+
+
+def make_network(p=6, d=4, seed=0, **parameters):
+    torch.manual_seed(seed)
+    return MLPEncoder(hidden=(16,), **parameters).build((p,), d)
+
+
+def plan(max_epochs=20, patience=1000, **changes):
+    values = {"learning_rate": 0.01, "weight_decay": 0.0, "ridge": 0.1} | changes
+    return TrainingPlan(max_epochs=max_epochs, patience=patience, **values)
+
+
+SHAPE = BatchShape(4, 60, 4)
+
+
+def objective(network, rows, targets, ridge):
+    return float(
+        spectral_clustering_loss(embed_rows(network, rows), torch.as_tensor(targets), ridge=ridge)
+    )
+
+
+@pytest.mark.parametrize("kind", ["codes", "one-hot", "soft"])
+def test_objective_falls_on_separable_data(kind):
+    rows, codes = make_blobs()
+    targets = {"codes": codes, "one-hot": np.eye(4)[codes]}.get(kind)
+    targets = np.eye(4)[codes] * 0.8 + 0.05 if targets is None else targets
+    network = make_network()
+    before = objective(network, rows, targets, 0.1)
+    result = train(network, rows, targets, SHAPE, plan(), np.random.RandomState(0))
+    assert objective(network, rows, targets, 0.1) < 0.5 * before
+    assert result.history["objective"][-1] < 0.5 * result.history["objective"][0]
+    assert not network.training
+
+
+def test_history_has_an_entry_for_each_epoch():
+    rows, codes = make_blobs()
+    seen = []
+    result = train(
+        make_network(), rows, codes, SHAPE, plan(5), np.random.RandomState(0), on_epoch=seen.append
+    )
+    assert list(result.history) == ["objective", "monitor", "learning_rate"]
+    assert {len(values) for values in result.history.values()} == {5} == {result.n_epochs}
+    assert not result.converged
+    assert [list(figures) for figures in seen] == [list(result.history)] * 5
+    assert [figures["monitor"] for figures in seen] == result.history["monitor"]
+
+
+def test_history_with_validation():
+    rows, codes = make_blobs()
+    values = iter([3.0, 2.0, 2.5])
+    result = train(
+        make_network(), rows, codes, SHAPE, plan(3), np.random.RandomState(0),
+        validate=lambda: next(values),
+    )  # fmt: skip
+    assert list(result.history) == ["objective", "monitor", "validation_objective", "learning_rate"]
+    assert result.history["validation_objective"] == [3.0, 2.0, 2.5]
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_monitor_is_the_objective_minus_the_classes_of_a_batch(n_classes):
+    rows, codes = make_blobs()
+    shape = BatchShape(4, 60, n_classes)
+    history = train(make_network(), rows, codes, shape, plan(4), np.random.RandomState(0)).history
+    difference = np.subtract(history["objective"], history["monitor"])
+    np.testing.assert_allclose(difference, n_classes)
+    assert all(-n_classes <= value <= 0 for value in history["monitor"])
+
+
+@pytest.mark.parametrize("columns", [4, [0, 1, 2, 3, 3], [0, 0, 1]], ids=str)
+def test_monitor_is_minus_the_trace_for_matrices_of_any_rank(columns):
+    rows, codes = make_blobs()
+    targets = np.eye(4)[codes][:, np.arange(4) if columns == 4 else columns]
+    network = make_network()
+    F = embed_rows(network, rows).double().numpy()
+    expected = -np.trace(targets @ np.linalg.pinv(targets) @ F @ np.linalg.pinv(F))
+    history = train(
+        network, rows, targets, BatchShape(4, 120, 4), plan(1, ridge=0.0), np.random.RandomState(0)
+    ).history
+    assert history["monitor"][0] == pytest.approx(expected, abs=1e-4)
+
+
+def test_learning_rate_follows_half_a_cosine():
+    rows, codes = make_blobs()
+    shape = BatchShape(4, 120, 4)  # one batch an epoch
+    history = train(make_network(), rows, codes, shape, plan(8), np.random.RandomState(0)).history
+    expected = [0.01 * (0.01 + 0.99 * 0.5 * (1 + cos(pi * e / 8))) for e in range(8)]
+    np.testing.assert_allclose(history["learning_rate"], expected)
+    assert expected[0] == 0.01
+
+
+def test_first_step_is_adamw_on_the_first_batch():
+    rows, codes = make_blobs()
+    network, twin = make_network(), make_network()
+    shape = BatchShape(4, 120, 4)
+    train(network, rows, codes, shape, plan(1, weight_decay=0.1), np.random.RandomState(0))
+    optimizer = torch.optim.AdamW(twin.parameters(), lr=0.01, weight_decay=0.1)
+    embedding = twin(rows.take(slice(None)))
+    embedding = embedding / embedding.norm(dim=1, keepdim=True)
+    spectral_clustering_loss(embedding, torch.as_tensor(codes), ridge=0.1).backward()
+    optimizer.step()
+    for a, b in zip(network.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("best", [0, 2, 5])
+def test_weights_of_the_best_epoch_come_back(best):
+    rows, codes = make_blobs()
+    network, snapshots = make_network(), []
+
+    def validate():
+        snapshots.append({k: v.clone() for k, v in network.state_dict().items()})
+        return 1.0 + abs(len(snapshots) - 1 - best)
+
+    train(network, rows, codes, SHAPE, plan(6), np.random.RandomState(0), validate=validate)
+    assert len(snapshots) == 6
+    assert all(torch.equal(v, snapshots[best][k]) for k, v in network.state_dict().items())
+    assert not torch.equal(snapshots[0]["head.weight"], snapshots[1]["head.weight"])
+
+
+def test_last_weights_stay_without_validation():
+    rows, codes = make_blobs()
+    network, snapshots = make_network(), []
+    train(
+        network, rows, codes, SHAPE, plan(3), np.random.RandomState(0),
+        on_epoch=lambda _: snapshots.append(network.head.weight.detach().clone()),
+    )  # fmt: skip
+    assert torch.equal(network.head.weight, snapshots[-1])
+
+
+@pytest.mark.parametrize("patience", [1, 3])
+def test_training_ends_when_patience_is_exhausted(patience):
+    rows, codes = make_blobs()
+    values = iter([3.0, 2.0, 2.0, 1.9999, 2.5, 3.0, 1.0])
+    result = train(
+        make_network(), rows, codes, SHAPE, plan(7, patience), np.random.RandomState(0),
+        validate=lambda: next(values),
+    )  # fmt: skip
+    assert result.converged
+    assert result.n_epochs == 2 + patience
+
+
+def test_progress_resets_patience():
+    rows, codes = make_blobs()
+    values = iter([3.0, 3.0, 2.0, 2.0, 1.0, 1.0])
+    result = train(
+        make_network(), rows, codes, SHAPE, plan(6, 2), np.random.RandomState(0),
+        validate=lambda: next(values),
+    )  # fmt: skip
+    assert result.n_epochs == 6
+    assert not result.converged
+
+
+def test_training_objective_decides_without_validation():
+    rows, codes = make_blobs()
+    network = make_network()
+    frozen = plan(50, 4, learning_rate=1e-30)
+    result = train(network, rows, codes, BatchShape(4, 120, 4), frozen, np.random.RandomState(0))
+    assert result.converged
+    assert result.n_epochs == 5
+
+
+def test_result_follows_from_the_random_state():
+    rows, codes = make_blobs()
+    runs = []
+    for seed in (0, 0, 1):
+        network = make_network()
+        history = train(network, rows, codes, SHAPE, plan(3), np.random.RandomState(seed)).history
+        runs.append((history, network.head.weight.detach().clone()))
+    assert runs[0][0] == runs[1][0]
+    assert torch.equal(runs[0][1], runs[1][1])
+    assert not torch.equal(runs[0][1], runs[2][1])
+
+
+def test_only_rows_at_indices_are_seen():
+    rows, codes = make_blobs()
+    indices = np.flatnonzero(codes < 2)
+    taken = []
+    take = rows.take
+    rows.take = lambda batch: taken.append(batch) or take(batch)
+    shape = BatchShape(4, 20, 2)
+    train(make_network(), rows, codes[indices], shape, plan(2), np.random.RandomState(0), indices)
+    assert set(np.concatenate(taken)) == set(indices)
+
+
+def test_batch_statistics_are_learned_and_dropout_is_on():
+    rows, codes = make_blobs()
+    body = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 4))
+    train(body.eval(), rows, codes, SHAPE, plan(2), np.random.RandomState(0))
+    assert int(body[1].num_batches_tracked) == 4
+    assert not body.training
+
+
+def test_result_records_epochs():
+    result = TrainingResult()
+    result.record(objective=1.0)
+    result.record(objective=0.5)
+    assert (result.n_epochs, result.history) == (2, {"objective": [1.0, 0.5]})
