@@ -327,9 +327,10 @@ class DeepMetricClusterer(
     def cluster(self, X: ArrayLike, n_clusters: int) -> NDArray[np.int64]:
         """Cluster rows of classes that were not there in training.
 
-        The embeddings of this very set are centred, replaced by their left singular vectors
-        and scaled to length 1 (Algorithm 2 of the paper), then k-means finds the clusters.
-        The result for a row depends on the whole set.
+        The embeddings of this very set are centred, replaced by their first `n_clusters` left
+        singular vectors (weighted as `ridge` weights them in training) and scaled to length 1,
+        then k-means finds the clusters: Algorithm 2 of the paper, which has no ridge. The
+        result for a row depends on the whole set.
 
         Parameters
         ----------
@@ -351,7 +352,8 @@ class DeepMetricClusterer(
         check_is_fitted(self)
         X = check_rows(self, X, reset=False)
         check_n_clusters(n_clusters, len(X))
-        normalized = spectral_normalization(self._embed(self._rows(X)))
+        embedding = self._embed(self._rows(X))
+        normalized = spectral_normalization(embedding, int(n_clusters), float(self.ridge))
         rng = check_random_state(self.random_state)
         seed = int(rng.randint(np.iinfo(np.int32).max))
         found = KMeans(n_clusters, n_init=10, random_state=seed).fit(normalized.numpy())

@@ -90,8 +90,10 @@ def check_targets(y: Any, X: np.ndarray, min_classes: int = 2) -> Targets:
         raise ValueError(f"y is no array of shape (n,) or (n, k): {error}") from error
     if y.ndim == 2 and y.shape[1] > 1:
         targets = _check_assignments(y)
-    else:
+    elif y.ndim in (1, 2):
         targets = _check_labels(column_or_1d(y, warn=True), min_classes)
+    else:
+        raise ValueError(f"y must be 1d array or (n, k), got an array of shape {y.shape}.")
     check_consistent_length(X, targets.values)
     return targets
 

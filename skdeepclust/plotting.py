@@ -19,8 +19,6 @@ from sklearn.utils import (
 
 __all__ = ["EmbeddingDisplay"]
 
-_UNLABELLED = (0.82, 0.82, 0.82, 1.0)
-
 
 class EmbeddingDisplay:
     """Scatter plot of an embedding in the plane, coloured by classes or clusters.
@@ -191,7 +189,7 @@ def _label_codes(labels: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[Any]]:
 def _palette(plt: Any, k: int) -> NDArray[np.float64]:
     """Colours of k classes and, last, of unlabelled rows, (k + 1, 4)."""
     cmap = plt.get_cmap("tab10" if k <= 10 else "tab20" if k <= 20 else "turbo")
-    return np.array([*cmap(np.arange(k) if k <= 20 else np.linspace(0, 1, k)), _UNLABELLED])
+    return np.array([*cmap(np.arange(k) if k <= 20 else np.linspace(0, 1, k)), (0.8, 0.8, 0.8, 1)])
 
 
 def _add_legend(plt: Any, ax: Any, names: list[str], colors: NDArray[np.float64]) -> None:

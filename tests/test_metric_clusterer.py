@@ -115,11 +115,14 @@ class TestLearning:
         clusterer = DeepMetricClusterer(encoder="linear", ridge=0.0, random_state=0).fit(X, y)
         assert clusterer.n_iter_ == 0
         indicator = np.eye(4)[y] / np.sqrt(np.bincount(y))
-        centered = X - X.mean(axis=0)
-        expected = centered @ np.linalg.pinv(centered) @ indicator
-        found = (X - X.mean(axis=0)) @ clusterer.network_.head.weight.detach().numpy().T
-        overlap = found @ np.linalg.lstsq(found, expected, rcond=None)[0]
-        np.testing.assert_allclose(overlap, expected, atol=1e-4)
+        affine = np.column_stack([X, np.ones(len(X))])
+        expected = affine @ np.linalg.pinv(affine) @ indicator
+        head = clusterer.network_.head
+        map_ = np.vstack([head.weight.detach().numpy().T, head.bias.detach().numpy()])
+        scaled = (X - X.mean(axis=0)) / np.sqrt((X - X.mean(axis=0)).var())
+        found = np.column_stack([scaled, np.ones(len(X))]) @ map_
+        found *= (expected**2).sum() / (found * expected).sum()  # the length is free
+        np.testing.assert_allclose(found, expected, atol=1e-5)
 
     def test_history(self, fitted):
         history = fitted.history_
@@ -329,7 +332,10 @@ class TestBadInput:
             (lambda X, y: (X, -np.eye(4)[y]), "y of shape .* must be >= 0"),
             (lambda X, y: (X, np.eye(5)[y]), r"y .* needs a member in every column, \[4\]"),
             (lambda X, y: (X, np.full((len(X), 2), np.nan)), "y contains NaN"),
-            (lambda X, y: (X, np.full((3, 3, 3), 1)), "y should be a 1d array"),
+            (
+                lambda X, y: (X, np.full((3, 3, 3), 1)),
+                "y must be 1d array or .* got an array of shape",
+            ),
             (lambda X, y: (X, [[0], [0, 1]] * 150), "y is no array"),
         ],
     )
@@ -434,14 +440,15 @@ class TestBadInput:
 class TestNewClasses:
     def test_cluster_finds_classes_that_were_not_there(self):
         rng = np.random.RandomState(0)
-        centers = rng.normal(size=(40, 4)) * 3
-        noise = rng.normal(size=(40 * 20, 16)) * 6  # swamps the four columns that matter
-        y = np.repeat(np.arange(40), 20)
-        X = np.column_stack([centers[y] + 0.3 * rng.normal(size=(800, 4)), noise])
-        seen = y < 30
-        metric = DeepMetricClusterer(encoder="linear", ridge=0.1, random_state=0)
+        centers = rng.normal(size=(60, 4)) * 6
+        noise = rng.normal(size=(60 * 20, 8)) * 9  # swamps the four columns that matter
+        y = np.repeat(np.arange(60), 20)
+        X = np.column_stack([centers[y] + 0.3 * rng.normal(size=(1200, 4)), noise])
+        seen = y < 50
+        metric = DeepMetricClusterer(encoder="linear", embedding_dim=4, random_state=0)
         metric.fit(X[seen], y[seen])
         found = metric.cluster(X[~seen], 10)
+        assert found.shape == (200,)
         plain = KMeans(10, n_init=10, random_state=0).fit_predict(X[~seen])
         assert adjusted_rand_score(y[~seen], found) > 0.7
         assert adjusted_rand_score(y[~seen], plain) < 0.3

@@ -54,7 +54,9 @@ def whiten_rows(embedding: Tensor, mean: Tensor, whitener: Tensor) -> Tensor:
     return functional.normalize((embedding - mean) @ whitener, dim=1, eps=1e-12)
 
 
-def spectral_normalization(embedding: Tensor, rank: int | None = None) -> Tensor:
+def spectral_normalization(
+    embedding: Tensor, rank: int | None = None, ridge: float = 0.0
+) -> Tensor:
     """Rows of the left singular vectors of a centred set, scaled to length 1.
 
     Parameters
@@ -63,6 +65,10 @@ def spectral_normalization(embedding: Tensor, rank: int | None = None) -> Tensor
         The set to be clustered; the result depends on all of it.
     rank : int, optional
         Keep the first `rank` singular vectors. Default: all that are not rounding noise.
+    ridge : float, default=0.0
+        A singular vector with the singular value s is weighted by s / √(s² + λ), λ being
+        `ridge` times the mean of all s²: weak directions count for less. 0 is the
+        algorithm of the paper.
 
     Returns
     -------
@@ -76,7 +82,7 @@ def spectral_normalization(embedding: Tensor, rank: int | None = None) -> Tensor
     values, vectors = torch.linalg.eigh(gram(centered))
     kept = int((values > 1e-10 * values[-1]).sum()) if bool(values[-1] > 0) else 0
     kept = kept if rank is None else min(kept, rank)
-    leading = vectors[:, values.numel() - kept :].flip(1)
-    scores = centered @ leading  # U Σ (n, r)
-    left = scores / values[values.numel() - kept :].flip(0).sqrt()
-    return functional.normalize(left, dim=1, eps=1e-12).to(embedding.dtype)
+    leading = values[values.numel() - kept :].flip(0)  # s² (r,)
+    scores = centered @ vectors[:, values.numel() - kept :].flip(1)  # U Σ (n, r)
+    weighted = scores * (leading + ridge * values.clamp(min=0).mean()).rsqrt()
+    return functional.normalize(weighted, dim=1, eps=1e-12).to(embedding.dtype)

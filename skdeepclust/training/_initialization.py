@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import prod
+from functools import reduce
+from operator import add
 
 import numpy as np
 import torch
@@ -27,7 +28,10 @@ _MAX_ROWS = 4096
 def fit_linear(
     network: EncoderNetwork, rows: Rows, targets: np.ndarray, indices: np.ndarray, ridge: float
 ) -> None:
-    """Set the weights of a linear encoder to the optimum of the objective.
+    """Set weights and bias of a linear encoder to the optimum of the objective.
+
+    The bias matters: rows are scaled to length 1 afterwards, and with as few features as
+    clusters only a map that keeps off the origin keeps all of their geometry.
 
     Parameters
     ----------
@@ -45,15 +49,14 @@ def fit_linear(
     assert isinstance(head, nn.Linear)
     y = torch.as_tensor(targets)
     n_classes = int(y.max()) + 1 if y.ndim == 1 else None
-    if head.in_features > len(indices):
-        features = rows.take(indices).flatten(1).cpu()
-        mean = features.mean(dim=0)
-        weights = dual_linear_solution(features - mean, y, n_classes, ridge, head.out_features)
+    if head.in_features >= len(indices):
+        features = _with_constant(rows.take(indices).flatten(1).cpu().double())
+        weights = dual_linear_solution(features, y, n_classes, ridge, head.out_features)
     else:
-        statistics, mean = _streamed_statistics(rows, indices, y, n_classes)
+        statistics = _streamed_statistics(rows, indices, y, n_classes)
         weights = linear_solution(statistics, ridge, head.out_features)
     network.head = nn.Linear(head.in_features, weights.shape[1]).to(head.weight)
-    _set_head(network.head, weights, mean)
+    _set_head(network.head, weights)
 
 
 def initialize_head(
@@ -69,10 +72,9 @@ def initialize_head(
     features = _body_features(network, rows, indices[chosen])
     y = torch.as_tensor(targets[chosen])
     n_classes = int(y.max()) + 1 if y.ndim == 1 else None
-    mean = features.mean(dim=0)
-    statistics = spectral_statistics(features - mean, y, n_classes)
+    statistics = spectral_statistics(_with_constant(features), y, n_classes)
     weights = linear_solution(statistics, max(ridge, 1e-3), network.head.out_features)
-    _set_head(network.head, weights, mean)
+    _set_head(network.head, weights)
 
 
 def _body_features(network: EncoderNetwork, rows: Rows, indices: np.ndarray) -> Tensor:
@@ -85,35 +87,30 @@ def _body_features(network: EncoderNetwork, rows: Rows, indices: np.ndarray) -> 
     return torch.cat(parts).double()
 
 
+def _with_constant(features: Tensor) -> Tensor:
+    """Features and a column of ones, (n, p + 1), whose weights are the bias."""
+    return torch.cat([features, features.new_ones(len(features), 1)], dim=1)
+
+
 def _streamed_statistics(
     rows: Rows, indices: np.ndarray, y: Tensor, n_classes: int | None
-) -> tuple[SpectralStatistics, Tensor]:
-    """Float64 statistics of the centred inputs in one pass, and their mean."""
-    total = torch.zeros(prod(rows.input_shape), dtype=torch.float64)
-    statistics = None
-    for start in range(0, len(indices), _MAX_ROWS):
-        part = slice(start, start + _MAX_ROWS)
-        features = rows.take(indices[part]).flatten(1).cpu().double()
-        total += features.sum(dim=0)
-        chunk = spectral_statistics(features, y[part], n_classes)
-        statistics = chunk if statistics is None else statistics + chunk
-    assert statistics is not None
-    return _centered(statistics, y, total / len(indices)), total / len(indices)
+) -> SpectralStatistics:
+    """Float64 statistics of the inputs and a constant, over chunks of rows."""
+    chunks = (slice(start, start + _MAX_ROWS) for start in range(0, len(indices), _MAX_ROWS))
+    parts = (
+        spectral_statistics(
+            _with_constant(rows.take(indices[chunk]).flatten(1).cpu().double()), y[chunk], n_classes
+        )
+        for chunk in chunks
+    )
+    return reduce(add, parts)
 
 
-def _centered(statistics: SpectralStatistics, y: Tensor, mean: Tensor) -> SpectralStatistics:
-    """Statistics of the rows minus `mean`, their mean."""
-    weights = statistics.counts if y.ndim == 1 else y.double().sum(dim=0)  # (k,)
-    gram = statistics.gram - len(y) * torch.outer(mean, mean)
-    return SpectralStatistics(gram, statistics.sums - torch.outer(weights, mean), statistics.counts)
-
-
-def _set_head(head: nn.Linear, weights: Tensor, mean: Tensor) -> None:
-    """Make the layer compute (x - mean) W, scaled to the size of a usual initialisation."""
+def _set_head(head: nn.Linear, weights: Tensor) -> None:
+    """Make the layer compute [x, 1] W, scaled to the size of a usual initialisation."""
     n_set = weights.shape[1]
-    usual = head.weight.detach()[:n_set].double().norm()
-    scaled = weights.double() * (usual.cpu() / weights.double().norm().clamp(min=1e-300))
+    usual = head.weight.detach()[:n_set].double().norm().cpu()
+    scaled = weights.double() * (usual / weights[:-1].double().norm().clamp(min=1e-300))
     with torch.no_grad():
-        head.weight[:n_set] = scaled.T.to(head.weight)
-        if head.bias is not None:
-            head.bias[:n_set] = -(mean.double() @ scaled).to(head.bias)
+        head.weight[:n_set] = scaled[:-1].T.to(head.weight)
+        head.bias[:n_set] = scaled[-1].to(head.bias)

@@ -141,3 +141,14 @@ def test_spectral_normalization_keeps_the_precision():
     assert result.dtype == torch.float32
     expected = spectral_normalization(embedding.double()).float()
     torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 1.0, 30.0])
+@pytest.mark.parametrize("rank", [2, 5, None])
+def test_spectral_normalization_weights_singular_vectors_by_the_ridge(rank, ridge):
+    embedding = torch.randn(40, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    left, values, _ = torch.linalg.svd(embedding - embedding.mean(dim=0), full_matrices=False)
+    weights = values / (values.square() + ridge * values.square().mean()).sqrt()
+    expected = torch.nn.functional.normalize((left * weights)[:, :rank], dim=1)
+    found = spectral_normalization(embedding, rank, ridge)
+    torch.testing.assert_close(found @ found.T, expected @ expected.T)
