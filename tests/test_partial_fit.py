@@ -119,7 +119,7 @@ def test_own_module_decides_on_the_width(blobs):
     ("chunk", "message"),
     [
         (lambda X, y: (X[:, :4], y), "4 features"),
-        (lambda X, y: (np.where(X == X[0, 0], np.nan, X), y), "NaN"),
+        (lambda X, y: (np.where(X[0, 0] == X, np.nan, X), y), "NaN"),
         (lambda X, y: (X, np.eye(7)[:, :3][np.arange(len(X)) % 3]), "y has 3 columns"),
         (lambda X, y: (X, X[:, 0]), "continuous"),
     ],

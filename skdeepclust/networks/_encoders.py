@@ -142,12 +142,12 @@ class MLPEncoder(BaseEncoder):
 class ConvEncoder(BaseEncoder):
     """A convolutional network for images.
 
-    Each stage is a 3 x 3 convolution, batch normalisation, a ReLU and, while the image is
-    larger than 3 pixels, a 2 x 2 maximum; the last stage is flattened.
+    Each stage is a 3 x 3 convolution, batch normalisation, while the image is larger than 3
+    pixels a 2 x 2 maximum, and a ReLU; the last stage is flattened.
 
     Parameters
     ----------
-    channels : tuple of int, default=(64, 64, 64, 64)
+    channels : tuple of int, default=(32, 64, 64, 64)
         Channels of the stages.
     image_shape : tuple of int, default=None
         ``(h, w)`` or ``(c, h, w)`` of the images whose pixels are the columns of a 2-D X, as
@@ -164,7 +164,7 @@ class ConvEncoder(BaseEncoder):
 
     def __init__(
         self,
-        channels: Sequence[int] = (64, 64, 64, 64),
+        channels: Sequence[int] = (32, 64, 64, 64),
         image_shape: Sequence[int] | None = None,
         dropout: float = 0.0,
     ) -> None:
@@ -197,14 +197,17 @@ class ConvEncoder(BaseEncoder):
         layers: list[nn.Module] = []
         for n_out in _widths("channels", self.channels):
             layers += [nn.Conv2d(n_in, n_out, 3, padding=1, bias=False), nn.BatchNorm2d(n_out)]
-            layers += [nn.ReLU(inplace=True)]
             if min(height, width) > 3:
                 layers += [nn.MaxPool2d(2)]
                 height, width = height // 2, width // 2
+            # After the maximum, with which it commutes: a quarter of the work.
+            layers += [nn.ReLU(inplace=True)]
             n_in = n_out
         layers += [nn.Flatten()]
         layers += [nn.Dropout(self.dropout)] if self.dropout else []
-        return EncoderNetwork(nn.Sequential(*layers), _head(n_in * height * width, embedding_dim))
+        # The layout in which convolutions and maxima run fastest, by a factor of up to two.
+        body = nn.Sequential(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return EncoderNetwork(body, _head(n_in * height * width, embedding_dim))
 
 
 class ModuleEncoder(BaseEncoder):

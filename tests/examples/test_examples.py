@@ -21,7 +21,11 @@ def test_example_runs(script, picture, tmp_path):
     if not path.exists():
         pytest.skip("the examples are not part of an installed package")
     search_path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    environment = os.environ | {"MPLBACKEND": "Agg", "PYTHONPATH": search_path}
+    environment = os.environ | {
+        "MPLBACKEND": "Agg",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": search_path,
+    }
     done = subprocess.run(
         [sys.executable, str(path)],
         cwd=tmp_path,

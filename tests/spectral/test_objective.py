@@ -2,6 +2,9 @@
 
 import copy
 import math
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -212,34 +215,46 @@ def test_property_10_autocast_changes_nothing(dtype):
     assert torch.equal(inside_gradient, gradient)
 
 
-def shard_bounds(rank):
-    return slice(0, 13) if rank == 0 else slice(13, 60)
+SHARDS = (slice(0, 13), slice(13, 60))
 
+# What one process does: its own rows, the sums of all.
+DISTRIBUTED_GRADIENT = """
+import sys
+import torch
+import torch.distributed as dist
+from skdeepclust.spectral import solve_statistics, spectral_statistics
 
-def distributed_gradient(rank, folder):
-    """What one process does: its own rows, the sums of all."""
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", f"file://{folder}/store", rank=rank, world_size=2)
-    rows = shard_bounds(rank)
-    embedding, y = normal(60, 5)[rows].float(), labels(60, 4)[rows]
-    own = spectral_statistics(embedding, y, 4, dtype=torch.float64)
-    for part in (own.gram, own.sums, own.counts):
-        dist.all_reduce(part)
-    solution = solve_statistics(own, 0.0)
-    torch.save((solution.objective, solution.gradient(embedding, y)), f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
+rank, folder = int(sys.argv[1]), sys.argv[2]
+torch.set_num_threads(1)
+dist.init_process_group("gloo", f"file://{folder}/store", rank=rank, world_size=2)
+embedding, y = torch.load(f"{folder}/shard{rank}.pt")
+own = spectral_statistics(embedding, y, 4, dtype=torch.float64)
+for part in (own.gram, own.sums, own.counts):
+    dist.all_reduce(part)
+solution = solve_statistics(own, 0.0)
+torch.save((solution.objective, solution.gradient(embedding, y)), f"{folder}/result{rank}.pt")
+dist.destroy_process_group()
+"""
 
 
 @pytest.mark.skipif(not dist.is_available(), reason="torch without torch.distributed")
-def test_property_11_two_processes_with_uneven_shards_equal_one(tmp_path, monkeypatch):
-    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
-    torch.multiprocessing.spawn(distributed_gradient, args=(str(tmp_path),), nprocs=2)
-    loss, gradient = loss_and_gradient(normal(60, 5).float(), labels(60, 4))
-    for rank in (0, 1):
-        shard_loss, shard_gradient = torch.load(tmp_path / f"{rank}.pt")
+def test_property_11_two_processes_with_uneven_shards_equal_one(tmp_path):
+    embedding, y = normal(60, 5).float(), labels(60, 4)
+    environment = os.environ | {"GLOO_SOCKET_IFNAME": "lo"}
+    for rank, rows in enumerate(SHARDS):
+        torch.save((embedding[rows].clone(), y[rows].clone()), tmp_path / f"shard{rank}.pt")
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", DISTRIBUTED_GRADIENT, str(rank), str(tmp_path)], env=environment
+        )
+        for rank in range(2)
+    ]
+    assert [process.wait(timeout=300) for process in processes] == [0, 0]
+    loss, gradient = loss_and_gradient(embedding, y)
+    for rank, rows in enumerate(SHARDS):
+        shard_loss, shard_gradient = torch.load(tmp_path / f"result{rank}.pt")
         torch.testing.assert_close(float(shard_loss), float(loss), rtol=1e-6, atol=0)
-        expected = gradient[shard_bounds(rank)]
-        torch.testing.assert_close(shard_gradient, expected, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(shard_gradient, gradient[rows], rtol=1e-5, atol=1e-6)
 
 
 class RememberedDropout(nn.Module):
