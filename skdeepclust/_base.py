@@ -22,6 +22,7 @@ from .training import (
     Rows,
     TrainingPlan,
     assign,
+    choose_batch_shape,
     embed_rows,
     epoch_progress,
     learn_encoder,
@@ -132,6 +133,13 @@ class TrainedEncoderMixin(EmbeddingMixin):
                 f'{self._n_features_out} dimensions: equal numbers, or "auto", are wanted.'
             )
         return self.network_
+
+    def _has_room(self, n_rows: int, n_classes: int) -> bool:
+        """Whether all classes fit into one batch, as soft assignments need."""
+        if self.embedding_dim == "auto" and self._encoder_spec().has_own_width:
+            return False
+        dim = _unless_auto(self.embedding_dim)
+        return n_classes <= choose_batch_shape(n_rows, n_classes, dim, None).embedding_dim
 
     def _recipe(self, **changes: Any) -> Recipe:
         plan = TrainingPlan(

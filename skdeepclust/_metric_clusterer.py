@@ -32,7 +32,7 @@ from ._validation import (
 )
 from .networks import BaseEncoder
 from .spectral import spectral_normalization
-from .training import Moments, Rows, complete_codes, place_centers
+from .training import Moments, Rows, complete_targets, place_centers
 
 __all__ = ["DeepMetricClusterer"]
 
@@ -368,7 +368,9 @@ class DeepMetricClusterer(
         if targets.values.ndim == 2 or (n_classes and self.n_clusters not in (None, n_classes)):
             return labelled, targets.values[labelled]
         n_clusters = n_classes or self.n_clusters or min(_DEFAULT_CLUSTERS, len(rows))
-        return complete_codes(rows, targets.values, n_clusters, rng)
+        return complete_targets(
+            rows, targets.values, n_clusters, rng, self._has_room(len(rows), n_clusters)
+        )
 
     def _place_clusters(
         self,

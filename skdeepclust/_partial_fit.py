@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 
 from ._base import TrainedEncoderMixin, keep_fitted_on_error
 from ._validation import Targets, check_n_clusters, check_rows, check_targets, fit_context
-from .training import Moments, Rows, choose_batch_shape, class_sums, complete_codes
+from .training import Moments, Rows, choose_batch_shape, class_sums, complete_targets
 
 __all__ = ["PartialFitMixin"]
 
@@ -105,11 +105,12 @@ class PartialFitMixin(TrainedEncoderMixin):
         if not first:
             return labelled, codes[labelled]
         n_clusters = len(self.classes_) or self.n_clusters or min(_DEFAULT_CLUSTERS, len(rows))
-        indices, codes = complete_codes(rows, codes, n_clusters, self._rng)
+        soft = self._has_room(len(rows), n_clusters)
+        indices, wanted = complete_targets(rows, codes, n_clusters, self._rng, soft)
         if not len(self.classes_):
-            self.classes_ = np.arange(codes.max() + 1)
+            self.classes_ = np.arange(wanted.max() + 1)
             self._center_weights = np.zeros(len(self.classes_))
-        return indices, codes
+        return indices, wanted
 
     def _codes_among_all(self, targets: Targets) -> NDArray[np.int64]:
         """Codes of the chunk's labels in the sorted union of old and new classes."""

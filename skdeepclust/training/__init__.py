@@ -7,7 +7,7 @@ from ._learn import Recipe, learn_encoder
 from ._loop import TrainingPlan, TrainingResult
 from ._moments import Moments
 from ._progress import epoch_progress
-from ._pseudo_labels import cluster_codes, complete_codes
+from ._pseudo_labels import cluster_codes, complete_targets
 from ._rows import InputScaling, Rows
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "choose_batch_shape",
     "class_sums",
     "cluster_codes",
-    "complete_codes",
+    "complete_targets",
     "embed_rows",
     "epoch_progress",
     "learn_encoder",

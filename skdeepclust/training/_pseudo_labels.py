@@ -2,10 +2,13 @@
 
 Without labels: k-means, made independent of the shape of the clusters by alternating with
 within-class whitening, then carried along the neighbour graph, which follows unequal
-spreads and curved clusters. With some labels: these are carried along the same graph.
+spreads and curved clusters. With some labels: these are carried along the same
+graph, to rows between classes in parts.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -19,7 +22,8 @@ from ._rows import Rows
 
 __all__ = [
     "cluster_codes",
-    "complete_codes",
+    "complete_targets",
+    "diffuse",
     "neighbor_graph",
     "normalized_cut",
     "propagate",
@@ -46,10 +50,10 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 
-def complete_codes(
-    rows: Rows, codes: Codes, n_clusters: int, rng: np.random.RandomState
-) -> tuple[NDArray[np.int64], Codes]:
-    """Rows to learn from and their codes, guessed where `codes` has -1.
+def complete_targets(
+    rows: Rows, codes: Codes, n_clusters: int, rng: np.random.RandomState, soft: bool = True
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Rows to learn from and what is wanted of them, guessed where `codes` has -1.
 
     Parameters
     ----------
@@ -60,13 +64,16 @@ def complete_codes(
     n_clusters : int
         Number of classes, or without any labels the number of clusters to find.
     rng : RandomState
+    soft : bool, default=True
+        Whether rows between classes belong to each of them in part.
 
     Returns
     -------
     indices : ndarray of shape (m,)
         All labelled rows, and up to 20,000 of the others.
-    codes : ndarray of shape (m,)
-        Their codes. Without any labels unused codes are closed up.
+    targets : ndarray of shape (m,) or (m, n_clusters)
+        Codes, or where some labels are known and `soft` is true, assignments that sum to 1.
+        Without any labels unused codes are closed up.
     """
     labelled, missing = np.flatnonzero(codes >= 0), np.flatnonzero(codes < 0)
     if not len(missing):
@@ -78,9 +85,11 @@ def complete_codes(
     anchors = rng.permutation(labelled)[:_MAX_ROWS]
     seeds = np.concatenate([codes[anchors], np.full(len(guessed), -1)])
     flat = rows.flat(np.concatenate([anchors, guessed]))
-    spread = spread_codes(flat, seeds, n_clusters, rng)[len(anchors) :]
-    indices = np.concatenate([labelled, guessed[spread >= 0]])
-    return indices, np.concatenate([codes[labelled], spread[spread >= 0]])
+    spread = spread_codes(flat, seeds, n_clusters, rng)[len(anchors) :]  # (guessed, k)
+    reached = spread.any(axis=1)
+    targets = np.concatenate([np.eye(n_clusters)[codes[labelled]], spread[reached]])
+    indices = np.concatenate([labelled, guessed[reached]])
+    return indices, targets if soft else targets.argmax(axis=1)
 
 
 def cluster_codes(X: Floats, n_clusters: int, rng: np.random.RandomState) -> Codes:
@@ -117,8 +126,8 @@ def cluster_codes(X: Floats, n_clusters: int, rng: np.random.RandomState) -> Cod
     return carried if after <= _MAX_CUT_GROWTH * before else codes
 
 
-def spread_codes(X: Floats, codes: Codes, n_classes: int, rng: np.random.RandomState) -> Codes:
-    """Give unlabelled rows the class that reaches them best through the neighbour graph.
+def spread_codes(X: Floats, codes: Codes, n_classes: int, rng: np.random.RandomState) -> Floats:
+    """Assign unlabelled rows to the classes that reach them through the neighbour graph.
 
     Parameters
     ----------
@@ -130,12 +139,15 @@ def spread_codes(X: Floats, codes: Codes, n_classes: int, rng: np.random.RandomS
 
     Returns
     -------
-    ndarray of shape (n,)
-        Codes in ``[0, n_classes)``; given ones are kept. Rows that no label reaches keep -1.
+    ndarray of shape (n, n_classes)
+        Assignments that sum to 1: one-hot for given codes, 0 where no label arrives.
     """
-    graph = neighbor_graph(_reduce(X, rng))
-    spread = propagate(graph, codes, n_classes, _KNOWN_DIFFUSION)
-    return np.where(codes >= 0, codes, spread)
+    belief = diffuse(neighbor_graph(_reduce(X, rng)), codes, n_classes, _KNOWN_DIFFUSION)
+    total = belief.sum(axis=1, keepdims=True)
+    spread = belief / np.where(total > 0, total, 1.0)
+    known = codes >= 0
+    spread[known] = np.eye(n_classes)[codes[known]]
+    return spread
 
 
 def neighbor_graph(X: Floats, n_neighbors: int = _N_NEIGHBORS) -> sp.csr_array:
@@ -165,17 +177,23 @@ def neighbor_graph(X: Floats, n_neighbors: int = _N_NEIGHBORS) -> sp.csr_array:
     return sp.csr_array(sp.diags_array(inverse_root) @ graph @ sp.diags_array(inverse_root))
 
 
-def propagate(
+def propagate(graph: sp.csr_array, codes: Codes, n_classes: int, diffusion: float) -> Codes:
+    """Most reached class of each row, (n,); -1 where nothing arrived. See `diffuse`."""
+    belief = diffuse(graph, codes, n_classes, diffusion)
+    return np.where(belief.max(axis=1) > 0, belief.argmax(axis=1), -1).astype(np.int64)
+
+
+def diffuse(
     graph: sp.csr_array, codes: Codes, n_classes: int, diffusion: float, n_steps: int = 30
-) -> Codes:
-    """Most reached class of each row after diffusion of the known codes along the graph.
+) -> Floats:
+    """How much of each class arrives at each row from the rows whose code is known.
 
     Parameters
     ----------
     graph : csr_array of shape (n, n)
         From `neighbor_graph`.
     codes : ndarray of shape (n,)
-        Class codes; -1 for none.
+        Class codes; -1 for none. Every class sends out the same amount.
     n_classes : int
     diffusion : float in (0, 1)
         Share of a row's belief that comes from its neighbours.
@@ -183,8 +201,7 @@ def propagate(
 
     Returns
     -------
-    ndarray of shape (n,)
-        -1 where nothing arrived.
+    ndarray of shape (n, n_classes)
     """
     known = np.flatnonzero(codes >= 0)
     sizes = np.bincount(codes[known], minlength=n_classes)
@@ -192,8 +209,8 @@ def propagate(
     seeds[known, codes[known]] = 1.0 / sizes[codes[known]]
     belief = seeds
     for _ in range(n_steps):
-        belief = diffusion * (graph @ belief) + (1 - diffusion) * seeds  # (n, k)
-    return np.where(belief.max(axis=1) > 0, belief.argmax(axis=1), -1).astype(np.int64)
+        belief = diffusion * (graph @ belief) + (1 - diffusion) * seeds
+    return belief
 
 
 def normalized_cut(graph: sp.csr_array, codes: Codes, n_clusters: int) -> float:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
@@ -9,9 +10,14 @@ from sklearn.datasets import make_blobs, make_moons
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 
-from skdeepclust.training import InputScaling, Rows, cluster_codes, complete_codes
+from skdeepclust.training import InputScaling, Rows, cluster_codes, complete_targets
 from skdeepclust.training import _pseudo_labels as module
-from skdeepclust.training._pseudo_labels import neighbor_graph, propagate, spread_codes
+from skdeepclust.training._pseudo_labels import (
+    neighbor_graph,
+    normalized_cut,
+    propagate,
+    spread_codes,
+)
 
 few_distinct_rows = pytest.mark.filterwarnings(
     "ignore:Number of distinct clusters:sklearn.exceptions.ConvergenceWarning"
@@ -125,8 +131,10 @@ def test_spread_codes_keeps_given_codes_and_completes_the_others():
     codes[wrong] = (truth[wrong] + 1) % 3
     whitened = X / [4, 1]
     found = spread_codes(whitened, codes, 3, random_state())
-    np.testing.assert_array_equal(found[codes >= 0], codes[codes >= 0])
-    assert np.mean(found == truth) > 0.95
+    np.testing.assert_array_equal(found[codes >= 0], np.eye(3)[codes[codes >= 0]])
+    assert np.mean(found.argmax(axis=1) == truth) > 0.95
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    assert ((found > 0.01).sum(axis=1) > 1).any()
 
 
 def test_spread_codes_follows_curved_clusters():
@@ -134,7 +142,8 @@ def test_spread_codes_follows_curved_clusters():
     codes = np.full(300, -1)
     for code in (0, 1):
         codes[np.flatnonzero(truth == code)[:3]] = code
-    assert np.mean(spread_codes(X, codes, 2, random_state()) == truth) > 0.98
+    found = spread_codes(X, codes, 2, random_state()).argmax(axis=1)
+    assert np.mean(found == truth) > 0.98
 
 
 @pytest.mark.parametrize("n_given", [1, 299, 300])
@@ -142,9 +151,17 @@ def test_spread_codes_with_few_or_all_codes(n_given):
     X, truth = cigars()
     codes = np.where(np.arange(300) < n_given, truth, -1)
     found = spread_codes(X, codes, 3, random_state())
-    np.testing.assert_array_equal(found[:n_given], truth[:n_given])
-    assert found.min() >= -1
-    assert found.max() < 3
+    np.testing.assert_array_equal(found[:n_given], np.eye(3)[truth[:n_given]])
+    total = found.sum(axis=1)
+    np.testing.assert_allclose(total[total > 0], 1)
+    assert found.min() >= 0
+
+
+def test_spread_codes_leaves_rows_that_no_label_reaches_at_zero():
+    X = np.concatenate([random_state().rand(30, 2), 100 + random_state(1).rand(30, 2)])
+    found = spread_codes(X, np.where(np.arange(60) == 0, 0, -1), 2, random_state())
+    np.testing.assert_array_equal(found[:30, 0], 1)
+    np.testing.assert_array_equal(found[30:], 0)
 
 
 @pytest.mark.parametrize("p", [2, 5, 80])
@@ -226,20 +243,24 @@ def make_rows(X):
     return Rows(X, InputScaling.fit(X, X.shape[1:]), X.shape[1:], torch.device("cpu"))
 
 
-def test_complete_codes_leaves_complete_codes_alone():
+def test_complete_targets_leaves_complete_codes_alone():
     X, truth = cigars()
-    indices, codes = complete_codes(make_rows(X), truth, 3, random_state())
+    indices, codes = complete_targets(make_rows(X), truth, 3, random_state())
     np.testing.assert_array_equal(indices, np.arange(300))
     np.testing.assert_array_equal(codes, truth)
 
 
 @pytest.mark.parametrize("max_rows", [20_000, 50])
-def test_complete_codes_fills_in_missing_ones(monkeypatch, max_rows):
+def test_complete_targets_fills_in_missing_ones(monkeypatch, max_rows):
     monkeypatch.setattr(module, "_MAX_ROWS", max_rows)
     X, truth = cigars()
     X[:, 0] /= 4
     given = np.where(np.arange(300) < 100, truth, -1)
-    indices, codes = complete_codes(make_rows(X), given, 3, random_state())
+    indices, targets = complete_targets(make_rows(X), given, 3, random_state())
+    hard = complete_targets(make_rows(X), given, 3, random_state(), soft=False)
+    codes = targets.argmax(axis=1)
+    np.testing.assert_array_equal(hard[0], indices)
+    np.testing.assert_array_equal(hard[1], codes)
     assert len(np.unique(indices)) == len(indices) == 100 + min(200, max_rows)
     np.testing.assert_array_equal(np.sort(indices)[:100], np.arange(100))
     assert np.mean(codes == truth[indices]) > 0.95
@@ -248,21 +269,40 @@ def test_complete_codes_fills_in_missing_ones(monkeypatch, max_rows):
 
 
 @pytest.mark.parametrize("max_rows", [20_000, 50])
-def test_complete_codes_without_any_labels(monkeypatch, max_rows):
+def test_complete_targets_without_any_labels(monkeypatch, max_rows):
     monkeypatch.setattr(module, "_MAX_ROWS", max_rows)
     X, truth = make_blobs(200, centers=3, random_state=0, cluster_std=0.5)
-    indices, codes = complete_codes(make_rows(X), np.full(200, -1), 3, random_state())
+    indices, codes = complete_targets(make_rows(X), np.full(200, -1), 3, random_state())
     assert len(np.unique(indices)) == len(indices) == min(200, max_rows)
     assert adjusted_rand_score(truth[indices], codes) > 0.9
 
 
 @few_distinct_rows
-def test_complete_codes_closes_up_unused_codes():
+def test_complete_targets_closes_up_unused_codes():
     X = np.repeat([[0.0], [1.0]], 10, axis=0)
-    _, codes = complete_codes(make_rows(X), np.full(20, -1), 5, random_state())
+    _, codes = complete_targets(make_rows(X), np.full(20, -1), 5, random_state())
     np.testing.assert_array_equal(np.unique(codes), np.arange(codes.max() + 1))
 
 
 def test_sklearn_warning_is_the_one_that_is_ignored():
     with pytest.warns(ConvergenceWarning, match="Number of distinct clusters"):
         cluster_codes(np.ones((20, 2)), 2, random_state())
+
+
+def test_normalized_cut_against_a_dense_reference():
+    rng = random_state()
+    weights = rng.rand(12, 12) * (rng.rand(12, 12) < 0.5)
+    weights += weights.T
+    codes = np.arange(12) % 3
+    expected = 0.0
+    for code in range(3):
+        inside = codes == code
+        expected += weights[inside][:, ~inside].sum() / weights[inside].sum()
+    found = normalized_cut(sp.csr_array(weights), codes, 3)
+    assert found == pytest.approx(expected)
+    assert normalized_cut(sp.csr_array(weights), codes, 4) == pytest.approx(expected + 1)
+
+
+def test_propagation_does_not_drown_a_small_cluster():
+    X, truth = make_blobs([400, 400, 12], centers=[[0, 0], [9, 0], [4.5, 9]], random_state=0)
+    assert adjusted_rand_score(truth, cluster_codes(X, 3, random_state())) > 0.95
