@@ -153,7 +153,8 @@ def expected_bytes(name: str, n: int, d: int, k: int) -> float:
     positives, negatives = n * (n / k - 1), n * (n - n / k)
     return {
         "SVD form": 4.0 * (3 * n * k + 3 * n * d),
-        "autograd pinv": 4.0 * (4 * n * k + 6 * n * d),
+        # Its derivative is written with the n x n projectors.
+        "autograd pinv": 8.0 * n * n + 4.0 * (4 * n * k + 6 * n * d),
         # Similarities, exponentials and masks of all pairs, and their gradients.
         "MultiSimilarity": 40.0 * n * n,
         # An n x n x n mask, then indices and distances of every triplet.

@@ -50,6 +50,7 @@ from bench_unsupervised import (
     markdown_table,
     publish,
     subtract,
+    time_ratio,
 )
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
@@ -231,8 +232,8 @@ def tables(results: dict[str, Values]) -> list[str]:
         accuracy_table(results, "all"),
         "Accuracy on the unlabelled rows alone:",
         accuracy_table(results, "unlabelled"),
-        "Seconds for fitting and predicting:",
-        seconds_table(results),
+        "Time for fitting and predicting, as a multiple of SelfTraining's (medians):",
+        time_table(results),
         f"Mean ± standard deviation over the seeds ({counts}); differences seed by seed.",
     ]
 
@@ -256,18 +257,18 @@ def accuracy_row(label: str, values: Values, figure: str) -> list[str]:
     ]
 
 
-def seconds_table(results: dict[str, Values]) -> str:
-    """Mean times."""
-    rows = [
-        [label, *(seconds(values.get(f"{name}: seconds", [])) for name in _METHODS)]
-        for label, values in results.items()
-    ]
+def time_table(results: dict[str, Values]) -> str:
+    """Median times as multiples of the self-training classifier's."""
+    rows = [[label, *time_row(values)] for label, values in results.items()]
     return markdown_table(["data, labelled", *_METHODS], rows)
 
 
-def seconds(values: Sequence[float]) -> str:
-    """Mean time, or a dash for what was left out."""
-    return f"{mean(values):.1f}" if values else "–"
+def time_row(values: Values) -> list[str]:
+    """The multiples of one data set and share of labels, a dash for what was left out."""
+    return [
+        f"{time_ratio(values, name, _SELF_TRAINING):.3f}" if f"{name}: seconds" in values else "–"
+        for name in _METHODS
+    ]
 
 
 def mean(values: Sequence[float]) -> float:

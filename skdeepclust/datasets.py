@@ -24,19 +24,11 @@ __all__ = ["GLYPH_SCRIPTS", "make_glyphs"]
 
 # Upright and slanted faces only. True italics are left out because they redraw letters: a Cyrillic
 # te in italics is the picture of a Latin m, and would put one picture into two classes.
-_FACES = [
-    "DejaVuSans",
-    "DejaVuSans-Bold",
-    "DejaVuSans-Oblique",
-    "DejaVuSans-BoldOblique",
-    "DejaVuSansMono",
-    "DejaVuSansMono-Bold",
-    "DejaVuSansMono-Oblique",
-    "DejaVuSerif",
-    "DejaVuSerif-Bold",
-    "STIXGeneral",
-    "STIXGeneralBol",
-]
+_FACES = (
+    "DejaVuSans DejaVuSans-Bold DejaVuSans-Oblique DejaVuSans-BoldOblique DejaVuSansMono "
+    "DejaVuSansMono-Bold DejaVuSansMono-Oblique DejaVuSerif DejaVuSerif-Bold STIXGeneral "
+    "STIXGeneralBol"
+).split()
 
 # The characters as ranges of hexadecimal code points, which read the same in every editor (some of
 # these scripts run from right to left). The list was made once, and is not computed at run time, so

@@ -126,12 +126,14 @@ def solve_statistics(statistics: SpectralStatistics, ridge: float) -> SpectralSo
 def _is_accurate(lengths: Tensor, inverse_lengths: Tensor) -> bool:
     """Whether a solution can be trusted, from the diagonals of S and of its inverse; (d,) each."""
     inflation = (lengths * inverse_lengths).max()
-    shortest, longest = torch.aminmax(lengths)
-    # Written so that NaN and infinity are refused as well.
-    accurate = inflation <= _MAX_INFLATION[lengths.dtype]
-    accurate &= longest <= _MAX_LENGTH_RATIO * shortest
-    accurate &= (shortest >= _LENGTH_RANGE[0]) & (longest <= _LENGTH_RANGE[1])
-    return bool(accurate)
+    # One transfer from the device; the comparisons refuse NaN and infinity as well.
+    worst, shortest, longest = torch.stack([inflation, *torch.aminmax(lengths)]).tolist()
+    return (
+        worst <= _MAX_INFLATION[lengths.dtype]
+        and longest <= _MAX_LENGTH_RATIO * shortest
+        and shortest >= _LENGTH_RANGE[0]
+        and longest <= _LENGTH_RANGE[1]
+    )
 
 
 def _solve_badly_conditioned(

@@ -17,7 +17,7 @@ _COLUMNS = [
     'encoder="linear"',
     "pseudo-labels",
     "network adds",
-    "seconds",
+    "time / KMeans",
 ]
 
 
