@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ._statistics import CHUNK_ROWS, SpectralStatistics, spectral_statistics
+from ._statistics import CHUNK_ROWS, SpectralStatistics, gram, spectral_statistics
 
 __all__ = ["SpectralSolution", "normalizer", "solve", "solve_statistics"]
 
@@ -192,7 +192,7 @@ def _finish(
 ) -> SpectralSolution:
     """Objective and the two small matrices of the gradient from A and M, both (d, rank)."""
     explained = (loadings * targets).sum(dtype=torch.float64)
-    quadratic = loadings @ loadings.T
+    quadratic = gram(loadings.T)  # A Aᵀ (d, d)
     # λ follows the trace of S: the derivative of λ adds a multiple of the identity.
     quadratic.diagonal().add_(ridge * quadratic.diagonal().mean())
     # Contiguous, since a row of it is gathered for every row of F.
