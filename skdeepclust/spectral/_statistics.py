@@ -17,8 +17,10 @@ from torch.nn import functional
 __all__ = ["CHUNK_ROWS", "SpectralStatistics", "class_codes", "gram", "spectral_statistics"]
 
 # A product of symmetric blocks below this width is slower than the full product.
-_MIN_BLOCKED_DIM = 256
+_MIN_BLOCKED_DIM = 128
 _N_BLOCKS = 4
+# From this number of entries on, too many for the caches, sorting the rows first is faster.
+_MIN_SORTED_SIZE = 2**22
 # Rows converted to float64 at a time.
 CHUNK_ROWS = 8192
 
@@ -121,17 +123,19 @@ def class_codes(y: Tensor) -> tuple[Tensor, int]:
 
 def _class_sums(embedding: Tensor, y: Tensor, n_classes: int, dtype: torch.dtype) -> Tensor:
     """YᵀF for one-hot Y by summing rows, without forming Y."""
-    if embedding.device.type == "cpu":
-        sums = embedding.new_zeros(n_classes, embedding.shape[1], dtype=dtype)
-        for start in range(0, embedding.shape[0], CHUNK_ROWS):
-            rows = slice(start, start + CHUNK_ROWS)
-            sums.index_add_(0, y[rows], embedding[rows].to(dtype))
-        return sums  # (k, d)
-    return _sorted_class_sums(embedding.to(dtype), y, n_classes)
+    if embedding.device.type != "cpu" or (
+        embedding.dtype == dtype and embedding.numel() >= _MIN_SORTED_SIZE
+    ):
+        return _sorted_class_sums(embedding.to(dtype), y, n_classes)
+    sums = embedding.new_zeros(n_classes, embedding.shape[1], dtype=dtype)
+    for start in range(0, embedding.shape[0], CHUNK_ROWS):
+        rows = slice(start, start + CHUNK_ROWS)
+        sums.index_add_(0, y[rows], embedding[rows].to(dtype))
+    return sums  # (k, d)
 
 
 def _sorted_class_sums(embedding: Tensor, y: Tensor, n_classes: int) -> Tensor:
-    """Class sums in a fixed order of addition, where scattered adds would be atomic."""
+    """Class sums in a fixed order of addition, which scattered adds lack on accelerators."""
     order = torch.argsort(y, stable=True)
     counts = torch.bincount(y, minlength=n_classes)
     offsets = torch.cumsum(counts, 0) - counts

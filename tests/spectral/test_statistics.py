@@ -69,7 +69,7 @@ def test_float64_sums_of_float32_rows(matrix):
     )
 
 
-@pytest.mark.parametrize("d", [1, 64, 255, 256, 259, 300])
+@pytest.mark.parametrize("d", [1, 64, 127, 128, 131, 259, 300])
 def test_gram_equals_the_plain_product(d):
     embedding = make_batch(50, d, 2)[0]
     torch.testing.assert_close(gram(embedding), embedding.T @ embedding)
@@ -92,3 +92,12 @@ def test_class_codes_are_a_renaming(labels):
     assert int(codes.min()) >= 0
     assert int(codes.max()) < n_codes <= len(labels)
     assert torch.equal(codes[:, None] == codes[None, :], y[:, None] == y[None, :])
+
+
+def test_large_batches_take_the_sorted_sums(monkeypatch):
+    embedding = torch.randn(50, 6, generator=torch.Generator().manual_seed(0))
+    y = torch.arange(50) % 7
+    expected = module._class_sums(embedding, y, 9, torch.float32)
+    monkeypatch.setattr(module, "_MIN_SORTED_SIZE", 300)
+    monkeypatch.setattr(module, "CHUNK_ROWS", None)  # no chunks are needed any more
+    torch.testing.assert_close(module._class_sums(embedding, y, 9, torch.float32), expected)
