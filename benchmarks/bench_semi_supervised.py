@@ -23,8 +23,9 @@ Run, from the root of the repository::
     python benchmarks/bench_semi_supervised.py --markdown docs/benchmarks/semi_supervised.md \
         --json docs/benchmarks/semi_supervised.json
 
-Several hours on one CPU core, nearly all of them for ConvEncoder on MNIST; about 15 minutes with
-``--mnist-rows 5000 --mnist-without-conv``; ``--quick`` takes seconds.
+Most of the time goes to ConvEncoder on MNIST: on two cores about 20 minutes with
+``--mnist-rows 2000``, hours with the default; ``--mnist-without-conv`` leaves it out, ``--quick``
+takes seconds.
 """
 
 from __future__ import annotations

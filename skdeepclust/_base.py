@@ -31,6 +31,9 @@ from .training import (
 
 __all__ = ["DevicePickleMixin", "EmbeddingMixin", "TrainedEncoderMixin", "keep_fitted_on_error"]
 
+# As many as KMeans finds where nobody names a number.
+_DEFAULT_CLUSTERS = 8
+
 
 @contextmanager
 def keep_fitted_on_error(estimator: BaseEstimator) -> Iterator[None]:
@@ -133,6 +136,10 @@ class TrainedEncoderMixin(EmbeddingMixin):
                 f'{self._n_features_out} dimensions: equal numbers, or "auto", are wanted.'
             )
         return self.network_
+
+    def _n_clusters_to_find(self, n_rows: int) -> int:
+        """Number of clusters where there are no labels."""
+        return self.n_clusters or min(_DEFAULT_CLUSTERS, n_rows)
 
     def _has_room(self, n_rows: int, n_classes: int) -> bool:
         """Whether all classes fit into one batch, as soft assignments need."""

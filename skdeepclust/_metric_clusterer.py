@@ -36,8 +36,6 @@ from .training import Moments, Rows, complete_targets, place_centers
 
 __all__ = ["DeepMetricClusterer"]
 
-_DEFAULT_CLUSTERS = 8
-
 
 class DeepMetricClusterer(
     ClassNamePrefixFeaturesOutMixin,
@@ -367,7 +365,7 @@ class DeepMetricClusterer(
         n_classes = len(targets.classes)
         if targets.values.ndim == 2 or (n_classes and self.n_clusters not in (None, n_classes)):
             return labelled, targets.values[labelled]
-        n_clusters = n_classes or self.n_clusters or min(_DEFAULT_CLUSTERS, len(rows))
+        n_clusters = n_classes or self._n_clusters_to_find(len(rows))
         return complete_targets(
             rows, targets.values, n_clusters, rng, self._has_room(len(rows), n_clusters)
         )

@@ -16,7 +16,6 @@ __all__ = ["PartialFitMixin"]
 
 # Weight of all earlier chunks together when a new one arrives, against their weight before.
 _MEMORY = 0.8
-_DEFAULT_CLUSTERS = 8
 # Dimensions of an embedding that has to leave room for classes of later chunks.
 _OPEN_DIM = 16
 
@@ -104,7 +103,7 @@ class PartialFitMixin(TrainedEncoderMixin):
         codes = self._codes_among_all(targets)
         if not first:
             return labelled, codes[labelled]
-        n_clusters = len(self.classes_) or self.n_clusters or min(_DEFAULT_CLUSTERS, len(rows))
+        n_clusters = len(self.classes_) or self._n_clusters_to_find(len(rows))
         soft = self._has_room(len(rows), n_clusters)
         indices, wanted = complete_targets(rows, codes, n_clusters, self._rng, soft)
         if not len(self.classes_):
