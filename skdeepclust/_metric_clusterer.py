@@ -138,7 +138,9 @@ class DeepMetricClusterer(
     digits is worse than raw pixels on the other four.
 
     Rows with label -1 (or None) take part: labels are carried to them along the graph of
-    nearest neighbours, in up to 20,000 rows, and the encoder learns from both.
+    nearest neighbours, in up to 20,000 rows, and the encoder learns from both. With many
+    labels and an encoder that sees more than distances between rows do, such as "conv" on
+    images, fitting the labelled rows alone can be better.
 
     References
     ----------
