@@ -1,13 +1,9 @@
 """The benchmark of clustering with few labels runs and shows its tables."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-_PROGRAM = Path(__file__).parents[2] / "benchmarks" / "bench_semi_supervised.py"
 _METHODS = [
     "MLP, all rows",
     "MLP, labelled rows",
@@ -20,28 +16,17 @@ _LABELS = ["digits, 1%", "digits, 5%", "digits, 20%"]
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """Standard output of a quick run, and the folder of its files."""
-    folder = tmp_path_factory.mktemp("semi_supervised")
-    files = ["--markdown", folder / "table.md", "--json", folder / "values.json"]
-    done = subprocess.run(
-        [sys.executable, _PROGRAM, "--quick", *files], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout, folder
+def run(quick_run):
+    return quick_run("bench_semi_supervised.py")
 
 
-def _cells(line):
-    return [cell.strip() for cell in line.strip("|").split("|")]
-
-
-def _tables(text):
+def _tables(text, cells):
     blocks = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
-    return [[_cells(line) for line in block] for block in blocks]
+    return [[cells(line) for line in block] for block in blocks]
 
 
-def test_tables_have_their_columns_and_rows(run):
-    everywhere, unlabelled, seconds = _tables(run[0])
+def test_tables_have_their_columns_and_rows(run, cells):
+    everywhere, unlabelled, seconds = _tables(run[0], cells)
     differences = ["gain from -1 rows", "lead"]
     assert everywhere[0] == unlabelled[0] == ["data, labelled", *_METHODS, *differences]
     assert seconds[0] == ["data, labelled", *_METHODS]

@@ -1,13 +1,9 @@
 """The benchmark of clustering without labels runs and shows its table."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-_PROGRAM = Path(__file__).parents[2] / "benchmarks" / "bench_unsupervised.py"
 _COLUMNS = [
     "data",
     "KMeans",
@@ -22,26 +18,15 @@ _COLUMNS = [
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """Standard output of a quick run, and the folder of its files."""
-    folder = tmp_path_factory.mktemp("unsupervised")
-    files = ["--markdown", folder / "table.md", "--json", folder / "values.json"]
-    done = subprocess.run(
-        [sys.executable, _PROGRAM, "--quick", *files], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout, folder
+def run(quick_run):
+    return quick_run("bench_unsupervised.py")
 
 
-def _cells(line):
-    return [cell.strip() for cell in line.strip("|").split("|")]
-
-
-def test_table_has_its_columns_and_data_sets(run):
+def test_table_has_its_columns_and_data_sets(run, cells):
     lines = [line for line in run[0].splitlines() if line.startswith("|")]
-    assert _cells(lines[0]) == _COLUMNS
-    assert all(len(_cells(line)) == len(_COLUMNS) for line in lines)
-    assert [_cells(line)[0] for line in lines[2:]] == [
+    assert cells(lines[0]) == _COLUMNS
+    assert all(len(cells(line)) == len(_COLUMNS) for line in lines)
+    assert [cells(line)[0] for line in lines[2:]] == [
         "blobs, plain",
         "blobs, unequal variance",
         "blobs, anisotropic",

@@ -1,0 +1,36 @@
+"""Quick runs of the benchmark programs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_FOLDER = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def quick_run(tmp_path_factory):
+    """A function of a program's name: its output in a quick run, and the folder of its files."""
+
+    def run(program):
+        folder = tmp_path_factory.mktemp("benchmark")
+        files = ["--markdown", folder / "table.md", "--json", folder / "values.json"]
+        done = subprocess.run(
+            [sys.executable, _FOLDER / program, "--quick", *files],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout, folder
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def cells():
+    """A function of a line of a markdown table: its cells."""
+    return lambda line: [cell.strip() for cell in line.strip("|").split("|")]
