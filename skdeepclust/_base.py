@@ -22,6 +22,7 @@ from .training import (
     Rows,
     TrainingPlan,
     assign,
+    augmentation,
     choose_batch_shape,
     embed_rows,
     epoch_progress,
@@ -72,6 +73,8 @@ class EmbeddingMixin:
     early_stopping: bool | str
     validation_fraction: float
     n_iter_no_change: int
+    augment: Any
+    max_time: float | None
     random_state: Any
     verbose: int
     network_: nn.Module
@@ -141,8 +144,10 @@ class TrainedEncoderMixin(EmbeddingMixin):
         """Number of clusters where there are no labels."""
         return self.n_clusters or min(_DEFAULT_CLUSTERS, n_rows)
 
-    def _has_room(self, n_rows: int, n_classes: int) -> bool:
-        """Whether all classes fit into one batch, as soft assignments need."""
+    def _takes_soft(self, n_rows: int, n_classes: int) -> bool:
+        """Whether soft assignments can be learned: they need all classes in one batch."""
+        if self.augment == "affine+turns":
+            return False
         if self.embedding_dim == "auto" and self._encoder_spec().has_own_width:
             return False
         dim = _unless_auto(self.embedding_dim)
@@ -155,6 +160,8 @@ class TrainedEncoderMixin(EmbeddingMixin):
             weight_decay=self.weight_decay,
             ridge=float(self.ridge),
             patience=self.n_iter_no_change,
+            augment=augmentation(self.augment),
+            max_time=self.max_time,
         )
         options = {
             "embedding_dim": _unless_auto(self.embedding_dim),

@@ -14,7 +14,6 @@ from sklearn.base import (
     ClusterMixin,
     TransformerMixin,
 )
-from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -31,8 +30,14 @@ from ._validation import (
     fit_context,
 )
 from .networks import BaseEncoder
-from .spectral import spectral_normalization
-from .training import Moments, Rows, complete_targets, place_centers
+from .training import (
+    AUGMENTATIONS,
+    Moments,
+    Rows,
+    cluster_embedding,
+    complete_targets,
+    place_centers,
+)
 
 __all__ = ["DeepMetricClusterer"]
 
@@ -59,12 +64,11 @@ class DeepMetricClusterer(
         in `y`; 8 without labels. More than classes: the rows far from all classes form the
         others. Fewer: classes are merged by k-means in the embedding.
     encoder : {"linear", "mlp", "conv"}, encoder object or torch.nn.Module, default="mlp"
-        What computes the embedding. "linear" is solved in closed form, without gradient
-        steps. Encoder objects such as ``MLPEncoder(hidden=(512,))`` have parameters that can
-        be searched as ``encoder__hidden``.
+        What computes the embedding. "linear" is solved in closed form, without steps. Encoder
+        objects as ``MLPEncoder(hidden=(512,))`` can be searched as ``encoder__hidden``.
     embedding_dim : int or "auto", default="auto"
-        Columns d of the embedding. "auto": as many as classes, 2 to 128, or the width of the
-        module. For clusters of new classes larger values than "auto" can help.
+        Columns d of the embedding. "auto": as many as classes, 2 to 128, or the module's
+        width. For clusters of new classes larger values than "auto" can help.
     max_epochs : int, default=100
         Passes over the training rows at most.
     batch_size : int or "auto", default="auto"
@@ -81,20 +85,27 @@ class DeepMetricClusterer(
         How far the embedding is whitened after training: 1 makes its covariance the
         identity, 0 leaves its shape as it is.
     early_stopping : bool or "auto", default="auto"
-        Hold rows out of training, stop when the objective on them no longer falls, and take
-        the best weights. "auto": with 1,000 training rows or more. Without it training stops
-        when the training objective no longer falls.
+        Hold rows out, stop when the objective on them no longer falls, and take the best
+        weights. "auto": with 1,000 training rows or more and no `max_time`. Otherwise training
+        stops when its own objective no longer falls, or at `max_time`.
     validation_fraction : float, default=0.1
         Share of the rows of each class to hold out.
     n_iter_no_change : int, default=10
         Epochs without progress after which training stops.
+    augment : {"affine", "affine+turns"}, callable or None, default=None
+        How training inputs are distorted, anew each time. "affine": images are rotated,
+        scaled, stretched, sheared and shifted a little. "affine+turns": moreover, turned by
+        90, 180 or 270 degrees they are of further classes. A function takes a batch (b, ...)
+        as the encoder sees it and a ``torch.Generator``, and returns it distorted.
+    max_time : float, default=None
+        Seconds of training at most. The learning rate then falls with the time as well, and
+        the result depends on the speed of the machine.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the fit before.
     device : str or torch.device, default="auto"
         Where the network computes. "auto": CUDA where there is such a device, else the CPU.
     random_state : int, RandomState instance or None, default=None
-        Determines initial weights, batches and k-means. An int gives the same result, bit
-        for bit, on one machine.
+        Determines weights, batches and k-means; an int gives the same bits on one machine.
     verbose : int, default=0
         Above 0 progress is shown on standard error.
 
@@ -122,7 +133,7 @@ class DeepMetricClusterer(
     n_features_in_ : int
         Number of features, or of channels of images.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns of X, where it has names.
+        Names of the columns, where X has them.
 
     See Also
     --------
@@ -132,15 +143,12 @@ class DeepMetricClusterer(
     Notes
     -----
     Features are centred and divided by one common number. Where their units differ, put a
-    StandardScaler in front, as for KMeans.
+    StandardScaler in front, as for KMeans. A metric for *new* classes needs many training
+    classes: one learned on six handwritten digits is worse than raw pixels on the other four.
 
-    A metric for *new* classes needs many training classes: one learned on six handwritten
-    digits is worse than raw pixels on the other four.
-
-    Rows with label -1 (or None) take part: labels are carried to them along the graph of
-    nearest neighbours, in up to 20,000 rows, and the encoder learns from both. With many
-    labels and an encoder that sees more than distances between rows do, such as "conv" on
-    images, fitting the labelled rows alone can be better.
+    Rows with label -1 (or None) take part: in up to 20,000 rows labels are carried to them
+    along the graph of nearest neighbours. With many labels and an encoder that sees more than
+    distances do, such as "conv" on images, fitting the labelled rows alone can be better.
 
     References
     ----------
@@ -173,6 +181,8 @@ class DeepMetricClusterer(
         "early_stopping": ["boolean", StrOptions({"auto"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "augment": [StrOptions(set(AUGMENTATIONS)), callable, None],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "warm_start": ["boolean"],
         "device": [str, torch.device],
         "random_state": ["random_state"],
@@ -194,6 +204,8 @@ class DeepMetricClusterer(
         early_stopping: bool | str = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
+        augment: Any = None,
+        max_time: float | None = None,
         warm_start: bool = False,
         device: str | torch.device = "auto",
         random_state: Any = None,
@@ -211,6 +223,8 @@ class DeepMetricClusterer(
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.augment = augment
+        self.max_time = max_time
         self.warm_start = warm_start
         self.device = device
         self.random_state = random_state
@@ -329,8 +343,8 @@ class DeepMetricClusterer(
 
         The embeddings of this very set are centred, replaced by their first `n_clusters` left
         singular vectors (weighted as `ridge` weights them in training) and scaled to length 1,
-        then k-means finds the clusters: Algorithm 2 of the paper, which has no ridge. The
-        result for a row depends on the whole set.
+        then k-means finds the clusters, starting from those of Ward's method: Algorithm 2 of
+        the paper, which has neither ridge nor Ward. A row's result depends on the whole set.
 
         Parameters
         ----------
@@ -352,12 +366,9 @@ class DeepMetricClusterer(
         check_is_fitted(self)
         X = check_rows(self, X, reset=False)
         check_n_clusters(n_clusters, len(X))
-        embedding = self._embed(self._rows(X))
-        normalized = spectral_normalization(embedding, int(n_clusters), float(self.ridge))
         rng = check_random_state(self.random_state)
-        seed = int(rng.randint(np.iinfo(np.int32).max))
-        found = KMeans(n_clusters, n_init=10, random_state=seed).fit(normalized.numpy())
-        return found.labels_.astype(np.int64)
+        embedding = self._embed(self._rows(X))
+        return cluster_embedding(embedding, int(n_clusters), float(self.ridge), rng)
 
     def _complete(
         self, rows: Rows, targets: Targets, rng: np.random.RandomState
@@ -369,7 +380,7 @@ class DeepMetricClusterer(
             return labelled, targets.values[labelled]
         n_clusters = n_classes or self._n_clusters_to_find(len(rows))
         return complete_targets(
-            rows, targets.values, n_clusters, rng, self._has_room(len(rows), n_clusters)
+            rows, targets.values, n_clusters, rng, self._takes_soft(len(rows), n_clusters)
         )
 
     def _place_clusters(

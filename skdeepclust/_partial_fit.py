@@ -104,7 +104,7 @@ class PartialFitMixin(TrainedEncoderMixin):
         if not first:
             return labelled, codes[labelled]
         n_clusters = len(self.classes_) or self._n_clusters_to_find(len(rows))
-        soft = self._has_room(len(rows), n_clusters)
+        soft = self._takes_soft(len(rows), n_clusters)
         indices, wanted = complete_targets(rows, codes, n_clusters, self._rng, soft)
         if not len(self.classes_):
             self.classes_ = np.arange(wanted.max() + 1)

@@ -24,6 +24,7 @@ from skdeepclust import (
     MLPEncoder,
     ModuleEncoder,
 )
+from skdeepclust.datasets import make_glyphs
 from skdeepclust.metrics import clustering_accuracy
 
 # Checks that scikit-learn keeps for itself: check_estimator does not run them.
@@ -362,6 +363,14 @@ class TestBadInput:
             ({"ridge": -1}, "'ridge' parameter .* Got -1"),
             ({"whiten": 1.5}, "'whiten' parameter .* Got 1.5"),
             ({"device": "abacus"}, "device='abacus'"),
+            ({"augment": "turns"}, "'augment' parameter .* Got 'turns'"),
+            ({"augment": 1}, "'augment' parameter .* Got 1"),
+            ({"augment": "affine"}, r"augment of images needs .* \(b, c, h, w\), got \(128, 5\)"),
+            ({"augment": "affine+turns"}, "augment=.* needs square images"),
+            ({"augment": lambda x, generator: x[:, :2]}, "augment must return a tensor"),
+            ({"max_time": 0}, "'max_time' parameter .* Got 0"),
+            ({"max_time": -1.5}, "'max_time' parameter .* Got -1.5"),
+            ({"max_time": "1"}, "'max_time' parameter .* Got '1'"),
         ],
     )
     def test_parameters(self, blobs, params, message):
@@ -458,6 +467,135 @@ class TestNewClasses:
         np.testing.assert_array_equal(first, fitted.cluster(blobs[0], 3))
         np.testing.assert_array_equal(np.unique(first), [0, 1, 2])
         assert first.dtype == np.int64
+
+
+@pytest.fixture(scope="module")
+def glyphs():
+    found = make_glyphs(12, scripts="greek", n_classes=5, image_size=16, random_state=0)
+    return found.images, found.target
+
+
+def noisy(inputs, generator):
+    return inputs + 0.1 * torch.randn(inputs.shape, generator=generator)
+
+
+def on_images(**parameters):
+    options = {"encoder": ConvEncoder(channels=(8, 16)), "max_epochs": 3, "random_state": 0}
+    return DeepMetricClusterer(**(options | parameters))
+
+
+class TestAugmentation:
+    @pytest.mark.parametrize("augment", ["affine", "affine+turns", noisy])
+    def test_same_seed_same_bits_and_no_global_state(self, glyphs, augment):
+        X, y = glyphs
+        states = np.random.get_state()[1].copy(), torch.get_rng_state()
+        fits = [on_images(augment=augment).fit(X, y) for _ in range(2)]
+        np.testing.assert_array_equal(fits[0].transform(X), fits[1].transform(X))
+        np.testing.assert_array_equal(np.random.get_state()[1], states[0])
+        assert torch.equal(torch.get_rng_state(), states[1])
+        plain = on_images(embedding_dim=fits[0].transform(X).shape[1]).fit(X, y)
+        assert not np.array_equal(plain.transform(X), fits[0].transform(X))
+
+    @pytest.mark.parametrize("augment", ["affine", "affine+turns"])
+    def test_classes_are_learned_from_distorted_images(self, glyphs, augment):
+        X, y = glyphs
+        clusterer = on_images(augment=augment, max_epochs=30).fit(X, y)
+        assert clusterer.score(X, y) > 0.9
+        assert clusterer.n_clusters_ == 5
+
+    def test_a_function_sees_the_inputs_of_the_encoder(self, glyphs):
+        X, y = glyphs
+        seen = []
+        on_images(augment=lambda x, g: seen.append((x, g)) or x, batch_size=30).fit(X, y)
+        assert len(seen) == 3 * 2
+        assert {tuple(x.shape) for x, _ in seen} == {(30, 1, 16, 16)}
+        assert all(isinstance(g, torch.Generator) for _, g in seen)
+        assert abs(float(seen[0][0].mean())) < 0.2 < float(seen[0][0].std())  # standardised
+
+    def test_distortion_is_for_training_alone(self, glyphs):
+        X, y = glyphs
+        seen = []
+        clusterer = on_images(augment=lambda x, g: seen.append(len(x)) or x).fit(X, y)
+        n = len(seen)
+        clusterer.transform(X), clusterer.predict(X), clusterer.cluster(X, 3)
+        assert len(seen) == n > 0
+
+    @pytest.mark.parametrize(("augment", "dim"), [(None, 5), ("affine", 5), ("affine+turns", 20)])
+    def test_turned_classes_get_dimensions(self, glyphs, augment, dim):
+        X, y = glyphs
+        clusterer = on_images(augment=augment, max_epochs=1).fit(X, y)
+        assert clusterer.transform(X).shape == (60, dim)
+        np.testing.assert_array_equal(clusterer.classes_, np.arange(5))
+
+    def test_images_in_columns_are_augmented_alike(self, glyphs):
+        X, y = glyphs
+        square = on_images(augment="affine+turns").fit(X, y)
+        encoder = ConvEncoder(channels=(8, 16), image_shape=(16, 16))
+        flat = on_images(encoder=encoder, augment="affine+turns").fit(X.reshape(60, -1), y)
+        np.testing.assert_array_equal(flat.transform(X.reshape(60, -1)), square.transform(X))
+
+    def test_rows_may_be_augmented_by_a_function(self, blobs):
+        clusterer = DeepMetricClusterer(augment=noisy, max_epochs=20, random_state=0)
+        assert clusterer.fit(*blobs).score(*blobs) > 0.9
+
+    @pytest.mark.parametrize("augment", ["affine", "affine+turns"])
+    @pytest.mark.parametrize("labels", ["some", "none"])
+    def test_unlabelled_images_take_part(self, glyphs, augment, labels):
+        X, y = glyphs
+        partial = np.where(np.arange(60) % 3, -1 if labels == "none" else y, -1)
+        clusterer = on_images(n_clusters=5, augment=augment).fit(X, partial)
+        assert clusterer.labels_.shape == (60,)
+        assert clusterer.n_iter_ == 3
+
+    def test_turned_classes_need_labels_not_assignments(self, glyphs):
+        X, y = glyphs
+        clusterer = on_images(augment="affine+turns").fit(X, y)
+        before = clusterer.transform(X)
+        for learn in (clusterer.fit, clusterer.partial_fit):
+            with pytest.raises(ValueError, match='augment="affine[+]turns"'):
+                learn(X, np.eye(5)[y])
+        np.testing.assert_array_equal(clusterer.transform(X), before)
+        assert on_images(augment="affine").fit(X, np.eye(5)[y]).n_clusters_ == 5
+
+    @pytest.mark.parametrize("augment", ["affine", "affine+turns", noisy])
+    def test_chunks_are_augmented(self, glyphs, augment):
+        X, y = glyphs
+        chunked = [on_images(augment=augment) for _ in range(2)]
+        for clusterer in chunked:
+            clusterer.partial_fit(X[:30], y[:30], classes=np.arange(5))
+            clusterer.partial_fit(X[30:], y[30:])
+        assert chunked[0].n_iter_ == 2
+        np.testing.assert_array_equal(chunked[0].transform(X), chunked[1].transform(X))
+
+    def test_only_square_images_can_be_turned(self, glyphs):
+        X, y = glyphs
+        with pytest.raises(ValueError, match="needs square images"):
+            on_images(augment="affine+turns").fit(X[:, :, :12], y)
+        assert on_images(augment="affine").fit(X[:, :, :12], y).n_iter_ == 3
+
+    def test_clone_keeps_the_parameters(self):
+        clusterer = clone(on_images(augment=noisy, max_time=1.5))
+        assert clusterer.get_params()["augment"] is noisy
+        assert clusterer.get_params()["max_time"] == 1.5
+
+
+class TestMaxTime:
+    def test_time_ends_training(self, glyphs):
+        X, y = glyphs
+        clusterer = on_images(max_time=1e-9, max_epochs=1000).fit(X, y)
+        assert clusterer.n_iter_ == 1
+        assert clusterer.predict(X).shape == (60,)
+
+    def test_plenty_of_time_changes_nothing(self, glyphs):
+        X, y = glyphs
+        timed, free = on_images(max_time=1e9).fit(X, y), on_images().fit(X, y)
+        assert timed.n_iter_ == free.n_iter_ == 3
+        np.testing.assert_array_equal(timed.transform(X), free.transform(X))
+
+    def test_each_chunk_has_the_time(self, glyphs):
+        X, y = glyphs
+        clusterer = on_images(max_time=1e-9).partial_fit(X, y).partial_fit(X, y)
+        assert clusterer.n_iter_ == 2
 
 
 class TestReproducibility:

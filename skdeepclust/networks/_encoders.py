@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
+from functools import cache
 from math import prod
 from numbers import Integral, Real
 from typing import Any
@@ -29,6 +30,7 @@ __all__ = [
     "resolve_encoder",
 ]
 
+_PRECISIONS = ("auto", "float32", "bfloat16")
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "gelu": nn.GELU,
@@ -46,17 +48,30 @@ class EncoderNetwork(nn.Module):
         Maps ``(n, *input_shape)`` to features (n, h).
     head : nn.Linear or nn.Identity
         Maps the features to embeddings (n, d).
+    precision : {"float32", "bfloat16", "auto"}, default="float32"
+        Of products in training: see `ConvEncoder`.
     """
 
-    def __init__(self, body: nn.Module, head: nn.Module) -> None:
+    def __init__(self, body: nn.Module, head: nn.Module, precision: str = "float32") -> None:
         super().__init__()
         self.body = body
         self.head = head
+        self.precision = precision
 
     def forward(self, x: Tensor) -> Tensor:
         """Embeddings (n, d) of inputs ``(n, *input_shape)``."""
-        out: Tensor = self.head(self.body(x))
-        return out
+        out: Tensor
+        if not self.training or not self._is_reduced(x.device.type):
+            out = self.head(self.body(x))
+            return out
+        with torch.autocast(x.device.type, dtype=torch.bfloat16):
+            out = self.head(self.body(x))
+        return out.float()
+
+    def _is_reduced(self, device_type: str) -> bool:
+        if self.precision == "auto":
+            return _has_fast_bfloat16(device_type)
+        return self.precision == "bfloat16"
 
 
 class BaseEncoder(BaseEstimator, metaclass=ABCMeta):
@@ -142,18 +157,22 @@ class MLPEncoder(BaseEncoder):
 class ConvEncoder(BaseEncoder):
     """A convolutional network for images.
 
-    Each stage is a 3 x 3 convolution, batch normalisation, while the image is larger than 3
-    pixels a 2 x 2 maximum, and a ReLU; the last stage is flattened.
+    Each stage is a 3 x 3 convolution, while the image is larger than 3 pixels a 2 x 2
+    maximum, batch normalisation and a ReLU; the last stage is flattened.
 
     Parameters
     ----------
-    channels : tuple of int, default=(32, 64, 64, 64)
+    channels : tuple of int, default=(32, 64, 128, 256)
         Channels of the stages.
     image_shape : tuple of int, default=None
         ``(h, w)`` or ``(c, h, w)`` of the images whose pixels are the columns of a 2-D X, as
         in pipelines. None: X is of shape (n, c, h, w).
     dropout : float, default=0.0
         Share of the features silenced in each training step before the last layer.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Of the products in training. "auto": bfloat16 where the processor has instructions
+        for it, which halves the time; else float32. Embeddings after training are always
+        computed in float32.
 
     Examples
     --------
@@ -164,13 +183,15 @@ class ConvEncoder(BaseEncoder):
 
     def __init__(
         self,
-        channels: Sequence[int] = (32, 64, 64, 64),
+        channels: Sequence[int] = (32, 64, 128, 256),
         image_shape: Sequence[int] | None = None,
         dropout: float = 0.0,
+        precision: str = "auto",
     ) -> None:
         self.channels = channels
         self.image_shape = image_shape
         self.dropout = dropout
+        self.precision = precision
 
     def input_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """(c, h, w) of the images in X."""
@@ -194,20 +215,22 @@ class ConvEncoder(BaseEncoder):
         """Make a freshly initialised network; see `BaseEncoder.build`."""
         n_in, height, width = input_shape
         _check_dropout(self.dropout)
+        _check_precision(self.precision)
         layers: list[nn.Module] = []
         for n_out in _widths("channels", self.channels):
-            layers += [nn.Conv2d(n_in, n_out, 3, padding=1, bias=False), nn.BatchNorm2d(n_out)]
+            layers += [nn.Conv2d(n_in, n_out, 3, padding=1, bias=False)]
             if min(height, width) > 3:
                 layers += [nn.MaxPool2d(2)]
                 height, width = height // 2, width // 2
-            # After the maximum, with which it commutes: a quarter of the work.
-            layers += [nn.ReLU(inplace=True)]
+            # After the maximum: a quarter of the work, which is bound by memory.
+            layers += [nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)]
             n_in = n_out
         layers += [nn.Flatten()]
         layers += [nn.Dropout(self.dropout)] if self.dropout else []
         # The layout in which convolutions and maxima run fastest, by a factor of up to two.
         body = nn.Sequential(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return EncoderNetwork(body, _head(n_in * height * width, embedding_dim))
+        head = _head(n_in * height * width, embedding_dim)
+        return EncoderNetwork(body, head, self.precision)
 
 
 class ModuleEncoder(BaseEncoder):
@@ -308,6 +331,22 @@ def _activation(name: str) -> nn.Module:
     if name not in _ACTIVATIONS:
         raise ValueError(f"activation={name!r} is unknown: one of {sorted(_ACTIVATIONS)}.")
     return _ACTIVATIONS[name]()
+
+
+def _check_precision(precision: str) -> None:
+    if precision not in _PRECISIONS:
+        raise ValueError(f"precision={precision!r} is unknown: one of {_PRECISIONS} is wanted.")
+
+
+@cache
+def _has_fast_bfloat16(device_type: str) -> bool:
+    """Whether the device has instructions for products of bfloat16 numbers."""
+    if device_type == "cuda":
+        return torch.cuda.get_device_capability() >= (8, 0)
+    if device_type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
+        return False
+    found = torch.cpu.get_capabilities()
+    return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def _check_dropout(dropout: float) -> None:

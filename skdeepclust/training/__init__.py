@@ -1,7 +1,9 @@
 """Engine: from rows and targets to a trained encoder."""
 
+from ._augmentation import AUGMENTATIONS, augmentation
 from ._batches import choose_batch_shape
 from ._centers import assign, class_sums, place_centers
+from ._clustering import cluster_embedding, k_means_from_ward
 from ._inference import embed_rows, map_batches
 from ._learn import Recipe, learn_encoder
 from ._loop import TrainingPlan, TrainingResult
@@ -11,6 +13,7 @@ from ._pseudo_labels import cluster_codes, complete_targets
 from ._rows import InputScaling, Rows
 
 __all__ = [
+    "AUGMENTATIONS",
     "InputScaling",
     "Moments",
     "Recipe",
@@ -18,12 +21,15 @@ __all__ = [
     "TrainingPlan",
     "TrainingResult",
     "assign",
+    "augmentation",
     "choose_batch_shape",
     "class_sums",
     "cluster_codes",
+    "cluster_embedding",
     "complete_targets",
     "embed_rows",
     "epoch_progress",
+    "k_means_from_ward",
     "learn_encoder",
     "map_batches",
     "place_centers",

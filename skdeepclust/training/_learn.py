@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import time
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -74,6 +75,7 @@ def learn_encoder(
     on_epoch : callable, optional
         Called with the figures of each epoch.
     """
+    started = time.monotonic()
     n_columns = len(np.unique(targets)) if targets.ndim == 1 else targets.shape[1]
     with seeded_torch(rng, rows.device):
         warm = network is not None
@@ -86,14 +88,26 @@ def learn_encoder(
         if not warm:
             initialize_head(network, rows, targets, indices, recipe.plan.ridge)
         _warn_if_hopeless(shape, n_columns, targets.ndim == 2)
+        recipe = _less_time(recipe, time.monotonic() - started)
         result = _train(network, rows, targets, indices, shape, recipe, rng, on_epoch)
     return network, result
+
+
+def _less_time(recipe: Recipe, spent: float) -> Recipe:
+    """The recipe for what remains of the time after the initialisation."""
+    limit = recipe.plan.max_time
+    if limit is None:
+        return recipe
+    return replace(recipe, plan=replace(recipe.plan, max_time=max(limit - spent, 1e-9)))
 
 
 def _prepare(
     network: EncoderNetwork | None, rows: Rows, n: int, n_columns: int, recipe: Recipe
 ) -> tuple[EncoderNetwork, BatchShape]:
     """The network on the device, and the batch shape that its output width asks for."""
+    augment = recipe.plan.augment
+    n_turns = 1 if augment is None else augment.n_turns
+    n, n_columns = n * n_turns, n_columns * n_turns
     shape = choose_batch_shape(n, n_columns, recipe.embedding_dim, recipe.batch_size)
     if network is None:
         own_width = recipe.encoder.has_own_width and recipe.embedding_dim is None
@@ -119,7 +133,9 @@ def _train(
     """Gradient training, with a part of the rows held out where early stopping is on."""
     validate = None
     if recipe.early_stopping is True or (
-        recipe.early_stopping == "auto" and len(indices) >= _AUTO_STOPPING_ROWS
+        recipe.early_stopping == "auto"
+        and recipe.plan.max_time is None
+        and len(indices) >= _AUTO_STOPPING_ROWS
     ):
         kept, held_out = split_rows(targets, recipe.validation_fraction, rng)
         if len(held_out):

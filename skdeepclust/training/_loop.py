@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import cos, pi
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..spectral import spectral_clustering_loss
+from ._augmentation import Augmentation, add_turned_classes
 from ._batches import BatchShape, class_balanced_batches, random_batches
 from ._rows import Rows
 
@@ -34,6 +36,9 @@ class TrainingPlan:
         Relative ridge of the objective.
     patience : int
         Epochs without progress after which training stops.
+    augment : Augmentation, optional
+    max_time : float, optional
+        Seconds after which training stops, in the middle of an epoch if need be.
     tolerance : float
         Progress below this share of the objective's range does not count.
     """
@@ -43,6 +48,8 @@ class TrainingPlan:
     weight_decay: float
     ridge: float
     patience: int
+    augment: Augmentation | None = None
+    max_time: float | None = None
     tolerance: float = 1e-4
 
 
@@ -56,7 +63,7 @@ class TrainingResult:
         One entry an epoch.
     n_epochs : int
     converged : bool
-        Whether training ended before `max_epochs`.
+        Whether training ended for want of progress.
     """
 
     history: dict[str, list[float]] = field(default_factory=dict)
@@ -106,18 +113,20 @@ def train(
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
     )
-    result, best = TrainingResult(), _BestWeights(plan)
+    batches = _BatchSource(rows, targets, indices, shape, plan.augment, rng)
+    result, best, schedule = TrainingResult(), _BestWeights(plan), _Schedule(plan)
     network.train()
     for epoch in range(plan.max_epochs):
-        objective = _train_epoch(
-            network, optimizer, rows, targets, indices, shape, plan, epoch, rng
-        )
+        objective = _train_epoch(network, optimizer, batches, schedule, epoch)
         figures = _figures(objective, optimizer, validate)
         result.record(**figures)
         if on_epoch is not None:
             on_epoch(figures)
-        if best.no_progress(network, figures, keep=validate is not None):
-            result.converged = True
+        stalled = best.no_progress(network, figures, keep=validate is not None)
+        # Without held-out rows a time limit alone decides: at the full learning rate the
+        # objective of distorted inputs stands still for long and falls at the end.
+        result.converged = stalled and (validate is not None or plan.max_time is None)
+        if result.converged or schedule.is_out_of_time():
             break
     best.restore(network)
     network.eval()
@@ -127,36 +136,88 @@ def train(
 def _train_epoch(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
-    rows: Rows,
-    targets: np.ndarray,
-    indices: np.ndarray,
-    shape: BatchShape,
-    plan: TrainingPlan,
+    batches: _BatchSource,
+    schedule: _Schedule,
     epoch: int,
-    rng: np.random.RandomState,
 ) -> tuple[float, float]:
     """One pass of steps; the mean objective of its batches and their mean rank."""
     objectives, ranks = [], []
-    batches = list(_batches(targets, shape, rng))
-    for step, batch in enumerate(batches):
-        _set_learning_rate(optimizer, plan, epoch + step / len(batches))
-        y = torch.as_tensor(targets[batch], device=rows.device)
-        embedding = functional.normalize(network(rows.take(indices[batch])), dim=1, eps=1e-12)
-        loss = spectral_clustering_loss(embedding, y, ridge=plan.ridge)
+    for done, inputs, targets in batches.epoch():
+        schedule.set_learning_rate(optimizer, epoch + done)
+        y = torch.as_tensor(targets, device=inputs.device)
+        embedding = functional.normalize(network(inputs), dim=1, eps=1e-12)
+        loss = spectral_clustering_loss(embedding, y, ridge=schedule.plan.ridge)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         objectives.append(loss.detach())
-        ranks.append(_rank(targets[batch]))
+        ranks.append(_rank(targets))
+        if schedule.is_out_of_time():
+            break
     return float(torch.stack(objectives).double().mean()), float(np.mean(ranks))
 
 
-def _batches(
-    targets: np.ndarray, shape: BatchShape, rng: np.random.RandomState
-) -> Iterator[np.ndarray]:
-    if targets.ndim == 1:
-        return class_balanced_batches(targets, shape, rng)
-    return random_batches(len(targets), shape, rng)
+class _BatchSource:
+    """Inputs and targets of the batches of an epoch, distorted where that is wanted."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        targets: np.ndarray,
+        indices: np.ndarray,
+        shape: BatchShape,
+        augment: Augmentation | None,
+        rng: np.random.RandomState,
+    ) -> None:
+        self.rows = rows
+        self.shape = shape
+        self.rng = rng
+        self.augment = augment
+        self.n_classes = int(targets.max()) + 1 if targets.ndim == 1 else 0
+        self.targets, self.indices = targets, indices
+        if augment is not None:
+            self.targets, self.indices = add_turned_classes(targets, indices, augment.n_turns)
+            self.generator = torch.Generator().manual_seed(int(rng.randint(np.iinfo(np.int32).max)))
+
+    def epoch(self) -> Iterator[tuple[float, Tensor, np.ndarray]]:
+        """Share of the epoch that is done, inputs (b, ...) and targets (b,) or (b, k)."""
+        batches = list(self._positions())
+        for step, batch in enumerate(batches):
+            inputs = self.rows.take(self.indices[batch])
+            targets = self.targets[batch]
+            if self.augment is not None:
+                codes = torch.as_tensor(targets, device=inputs.device)
+                inputs = self.augment(inputs, codes, self.n_classes, self.generator)
+            yield step / len(batches), inputs, targets
+
+    def _positions(self) -> Iterator[np.ndarray]:
+        if self.targets.ndim == 1:
+            return class_balanced_batches(self.targets, self.shape, self.rng)
+        return random_batches(len(self.targets), self.shape, self.rng)
+
+
+class _Schedule:
+    """How far training has come, in epochs or in time, and the learning rate there."""
+
+    def __init__(self, plan: TrainingPlan) -> None:
+        self.plan = plan
+        self.started = time.monotonic()
+
+    def _elapsed_share(self) -> float:
+        if self.plan.max_time is None:
+            return 0.0
+        return min(1.0, (time.monotonic() - self.started) / self.plan.max_time)
+
+    def is_out_of_time(self) -> bool:
+        """Whether `max_time` has passed."""
+        return self._elapsed_share() >= 1.0
+
+    def set_learning_rate(self, optimizer: torch.optim.Optimizer, epoch: float) -> None:
+        """Half a cosine from the peak to a hundredth of it."""
+        share = max(epoch / self.plan.max_epochs, self._elapsed_share())
+        height = 0.5 * (1 + cos(pi * share))
+        for group in optimizer.param_groups:
+            group["lr"] = self.plan.learning_rate * (0.01 + 0.99 * height)
 
 
 def _rank(targets: np.ndarray) -> int:
@@ -165,13 +226,6 @@ def _rank(targets: np.ndarray) -> int:
         return len(np.unique(targets))
     values = np.linalg.eigvalsh(targets.T @ targets)  # (k,)
     return int(np.count_nonzero(values > 1e-10 * values[-1]))
-
-
-def _set_learning_rate(optimizer: torch.optim.Optimizer, plan: TrainingPlan, epoch: float) -> None:
-    """Half a cosine from the peak to a hundredth of it."""
-    share = 0.5 * (1 + cos(pi * epoch / plan.max_epochs))
-    for group in optimizer.param_groups:
-        group["lr"] = plan.learning_rate * (0.01 + 0.99 * share)
 
 
 def _figures(

@@ -16,18 +16,36 @@ def quick_run(tmp_path_factory):
 
     def run(program):
         folder = tmp_path_factory.mktemp("benchmark")
-        files = ["--markdown", folder / "table.md", "--json", folder / "values.json"]
-        done = subprocess.run(
-            [sys.executable, _FOLDER / program, "--quick", *files],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout, folder
+        return _run_quickly(program, folder), folder
 
     return run
+
+
+@pytest.fixture(scope="session")
+def resumed_run():
+    """A function of a program's name and its quick run: whether another one only reads its file."""
+
+    def run(program, first):
+        output, folder = first
+        file = folder / "values.json"
+        written = file.stat().st_mtime_ns, file.read_bytes()
+        assert _run_quickly(program, folder) == output
+        return written == (file.stat().st_mtime_ns, file.read_bytes())
+
+    return run
+
+
+def _run_quickly(program, folder):
+    files = ["--markdown", folder / "table.md", "--json", folder / "values.json"]
+    done = subprocess.run(
+        [sys.executable, _FOLDER / program, "--quick", *files],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from skdeepclust.networks import (
     output_width,
     resolve_encoder,
 )
+from skdeepclust.networks import _encoders as source
 
 SPECIFICATIONS = [
     LinearEncoder(),
@@ -24,6 +25,7 @@ SPECIFICATIONS = [
     MLPEncoder(hidden=()),
     ConvEncoder(),
     ConvEncoder(channels=(4, 8), image_shape=(2, 3, 3), dropout=0.5),
+    ConvEncoder(channels=(4,), precision="bfloat16"),
 ]
 
 
@@ -107,6 +109,89 @@ def test_conv_encoder_halves_images_of_more_than_3_pixels(size, features):
     assert network.head.in_features == features
 
 
+def test_conv_stages_are_convolution_maximum_normalisation_relu():
+    body = ConvEncoder(channels=(4, 5, 6), dropout=0.5).build((2, 8, 8), 2).body
+    last = [nn.BatchNorm2d, nn.ReLU]
+    stage = [nn.Conv2d, nn.MaxPool2d, *last]
+    kinds = [type(layer) for layer in body]
+    assert kinds == [*stage, *stage, nn.Conv2d, *last, nn.Flatten, nn.Dropout]
+    assert [layer.num_features for layer in body if isinstance(layer, nn.BatchNorm2d)] == [4, 5, 6]
+
+
+def test_conv_encoder_has_four_stages_that_double_their_channels():
+    body = ConvEncoder().build((1, 28, 28), 2).body
+    convolutions = [layer for layer in body if isinstance(layer, nn.Conv2d)]
+    assert [layer.out_channels for layer in convolutions] == [32, 64, 128, 256]
+
+
+def conv_network(precision, seed=0, **parameters):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return ConvEncoder((8, 16), precision=precision, **parameters).build((1, 12, 12), 5)
+
+
+def conv_inputs(n=32):
+    return torch.randn(n, 1, 12, 12, generator=torch.Generator().manual_seed(1))
+
+
+def test_bfloat16_in_training_is_close_to_float32():
+    x = conv_inputs()
+    exact, reduced = (conv_network(name).train()(x) for name in ("float32", "bfloat16"))
+    assert exact.dtype == reduced.dtype == torch.float32
+    assert not torch.equal(exact, reduced)
+    assert (exact - reduced).norm() < 0.05 * exact.norm()
+
+
+def test_bfloat16_gives_gradients_close_to_those_of_float32():
+    x, gradients = conv_inputs(), []
+    for name in ("float32", "bfloat16"):
+        network = conv_network(name).train()
+        network(x).square().sum().backward()
+        assert all(p.grad.dtype == torch.float32 for p in network.parameters())
+        gradients.append(torch.cat([p.grad.ravel() for p in network.parameters()]))
+    assert torch.isfinite(gradients[1]).all()
+    assert (gradients[0] - gradients[1]).norm() < 0.2 * gradients[0].norm()
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "auto"])
+def test_embeddings_after_training_do_not_depend_on_the_precision(precision):
+    x, network = conv_inputs(), conv_network(precision, seed=1)
+    exact = conv_network("float32")
+    network.load_state_dict(exact.state_dict())
+    assert torch.equal(network.eval()(x), exact.eval()(x))
+
+
+@pytest.mark.parametrize(("fast", "twin"), [(True, "bfloat16"), (False, "float32")])
+def test_precision_auto_follows_the_processor(monkeypatch, fast, twin):
+    asked = []
+    monkeypatch.setattr(source, "_has_fast_bfloat16", lambda kind: asked.append(kind) or fast)
+    x = conv_inputs()
+    assert torch.equal(conv_network("auto").train()(x), conv_network(twin).train()(x))
+    assert asked == ["cpu"]
+
+
+@pytest.mark.parametrize(
+    ("found", "fast"),
+    [
+        ({"avx512_bf16": True, "amx_bf16": False}, True),
+        ({"amx_bf16": True}, True),
+        ({"avx512_f": True, "avx512_bf16": False}, False),
+        ({}, False),
+    ],
+)
+def test_fast_bfloat16_is_told_by_the_instructions(monkeypatch, found, fast):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
+    assert source._has_fast_bfloat16.__wrapped__("cpu") is fast
+    assert source._has_fast_bfloat16.__wrapped__("abacus") is False
+
+
+def test_only_conv_encoders_reduce_the_precision(monkeypatch):
+    monkeypatch.setattr(source, "_has_fast_bfloat16", lambda kind: True)
+    network = MLPEncoder((8,)).build((4,), 3)
+    x = torch.randn(5, 4)
+    assert torch.equal(network.train()(x), network.eval()(x))
+
+
 @pytest.mark.parametrize(
     ("image_shape", "shape", "expected"),
     [
@@ -161,6 +246,8 @@ def test_conv_encoder_refuses_an_image_shape_that_does_not_fit(image_shape, shap
         (ConvEncoder(channels=(0,)), "channels"),
         (ConvEncoder(channels=None), "channels"),
         (ConvEncoder(dropout=1.5), "dropout"),
+        (ConvEncoder(precision="float16"), "precision"),
+        (ConvEncoder(precision=None), "precision"),
     ],
     ids=repr,
 )

@@ -1,6 +1,8 @@
 """From rows and targets to a trained encoder: who is trained how."""
 
 import random
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -37,6 +39,18 @@ def learn(recipe, targets=None, seed=0, **parameters):
     targets = codes if targets is None else targets
     rng = np.random.RandomState(seed)
     return learn_encoder(rows, targets, np.arange(120), recipe, rng, **parameters)
+
+
+class Turns:
+    """An augmentation that counts each row in several classes and changes nothing."""
+
+    def __init__(self, n_turns):
+        self.n_turns = n_turns
+        self.seen = set()
+
+    def __call__(self, inputs, codes, n_classes, generator):
+        self.seen |= set(codes.tolist())
+        return inputs
 
 
 def weights(network):
@@ -184,3 +198,54 @@ def test_only_rows_at_indices_count():
         rng = np.random.RandomState(0)
         results.append(learn_encoder(changed, codes[indices], indices, recipe(), rng)[0])
     assert torch.equal(weights(results[0]), weights(results[1]))
+
+
+def limited(max_time, **changes):
+    return recipe(plan=replace(recipe().plan, max_time=max_time), **changes)
+
+
+@pytest.mark.parametrize(("early_stopping", "held_out"), [("auto", False), (True, True)])
+def test_early_stopping_auto_is_off_with_a_time_limit(monkeypatch, early_stopping, held_out):
+    monkeypatch.setattr(module, "_AUTO_STOPPING_ROWS", 0)
+    _, result = learn(limited(1e6, early_stopping=early_stopping))
+    assert result.n_epochs == 3
+    assert ("validation_objective" in result.history) is held_out
+
+
+@pytest.mark.parametrize(("max_time", "left"), [(100.0, 70.0), (30.5, 0.5)])
+def test_time_of_the_initialisation_counts(monkeypatch, max_time, left):
+    now, seen = [5.0], []
+    initialize, train = module.initialize_head, module.train
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(
+        module, "initialize_head", lambda *a: now.__setitem__(0, 35.0) or initialize(*a)
+    )
+    monkeypatch.setattr(module, "train", lambda *a: seen.append(a[4].max_time) or train(*a))
+    learn(limited(max_time))
+    assert seen == [pytest.approx(left)]
+
+
+@pytest.mark.parametrize("max_time", [1e-9, 1e-300])
+def test_a_step_is_taken_where_the_initialisation_took_all_of_the_time(max_time):
+    _, result = learn(limited(max_time))
+    assert result.n_epochs == 1
+    assert np.isfinite(result.history["objective"]).all()
+    assert not result.converged
+
+
+def test_a_linear_encoder_is_solved_whatever_the_time():
+    timed, _ = learn(limited(1e-9, encoder=LinearEncoder()))
+    assert torch.equal(weights(timed), weights(learn(recipe(LinearEncoder()))[0]))
+
+
+@pytest.mark.parametrize(("n_turns", "width"), [(1, 3), (4, 12)])
+def test_turned_classes_get_dimensions_and_are_trained(n_turns, width):
+    turns = Turns(n_turns)
+    network, _ = learn(recipe(plan=replace(recipe().plan, augment=turns)))
+    assert network.head.out_features == width
+    assert turns.seen == set(range(3 * n_turns))
+
+
+def test_turned_classes_do_not_widen_a_given_embedding():
+    network, _ = learn(recipe(embedding_dim=5, plan=replace(recipe().plan, augment=Turns(4))))
+    assert network.head.out_features == 5

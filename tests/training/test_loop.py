@@ -1,6 +1,7 @@
 """Gradient training: what falls, what is kept, when it ends."""
 
 from math import cos, pi
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from torch import nn
 from skdeepclust.networks import MLPEncoder
 from skdeepclust.spectral import spectral_clustering_loss
 from skdeepclust.training import InputScaling, Rows, TrainingPlan, TrainingResult, embed_rows
+from skdeepclust.training import _loop as module
+from skdeepclust.training._augmentation import Augmentation
 from skdeepclust.training._batches import BatchShape
 from skdeepclust.training._loop import train
 
@@ -32,6 +35,29 @@ def plan(max_epochs=20, patience=1000, **changes):
 
 
 SHAPE = BatchShape(4, 60, 4)
+
+
+class Clock:
+    """Stands for the clock of the training loop; moves when it is told to."""
+
+    def __init__(self, monkeypatch):
+        self.now = 1000.0
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: self.now))
+
+    def tick(self, *_):
+        self.now += 1
+
+
+class Recorder:
+    """An augmentation that notes down what it gets and changes nothing."""
+
+    def __init__(self, n_turns=1):
+        self.n_turns = n_turns
+        self.calls = []
+
+    def __call__(self, inputs, codes, n_classes, generator):
+        self.calls.append((inputs, codes, n_classes, generator))
+        return inputs
 
 
 def objective(network, rows, targets, ridge):
@@ -216,3 +242,153 @@ def test_result_records_epochs():
     result.record(objective=1.0)
     result.record(objective=0.5)
     assert (result.n_epochs, result.history) == (2, {"objective": [1.0, 0.5]})
+
+
+def test_without_time_there_is_one_step():
+    rows, codes = make_blobs()
+    network, taken = make_network(), []
+    before = network.head.weight.detach().clone()
+    take = rows.take
+    rows.take = lambda batch: taken.append(batch) or take(batch)
+    result = train(network, rows, codes, SHAPE, plan(max_time=1e-9), np.random.RandomState(0))
+    assert len(taken) == 1
+    assert result.n_epochs == 1 == len(result.history["objective"])
+    assert not result.converged
+    assert not network.training
+    assert not torch.equal(network.head.weight, before)
+
+
+def test_training_ends_in_the_middle_of_an_epoch(monkeypatch):
+    rows, codes = make_blobs()
+    clock, taken = Clock(monkeypatch), []
+    take = rows.take
+    rows.take = lambda batch: clock.tick() or taken.append(batch) or take(batch)
+    result = train(make_network(), rows, codes, SHAPE, plan(max_time=3), np.random.RandomState(0))
+    assert len(taken) == 3  # of two an epoch
+    assert result.n_epochs == 2
+    assert not result.converged
+
+
+@pytest.mark.parametrize(("max_epochs", "n_epochs"), [(1000, 4), (4, 4), (3, 3)])
+def test_learning_rate_falls_with_the_share_of_the_time(monkeypatch, max_epochs, n_epochs):
+    rows, codes = make_blobs()
+    history = train(
+        make_network(), rows, codes, BatchShape(4, 120, 4), plan(max_epochs, max_time=4),
+        np.random.RandomState(0), on_epoch=Clock(monkeypatch).tick,
+    ).history  # fmt: skip
+    shares = [max(e / 4, e / max_epochs) for e in range(n_epochs)]
+    expected = [0.01 * (0.01 + 0.99 * 0.5 * (1 + cos(pi * share))) for share in shares]
+    np.testing.assert_allclose(history["learning_rate"], expected)
+
+
+def test_time_that_does_not_run_out_changes_nothing(monkeypatch):
+    Clock(monkeypatch)
+    rows, codes = make_blobs()
+    runs = []
+    for max_time in (None, 1.0):
+        network = make_network()
+        train(network, rows, codes, SHAPE, plan(3, max_time=max_time), np.random.RandomState(0))
+        runs.append(network.head.weight.detach().clone())
+    assert torch.equal(*runs)
+
+
+@pytest.mark.parametrize(("held_out", "n_epochs"), [(False, 8), (True, 3)])
+def test_with_a_time_limit_patience_is_for_held_out_rows(held_out, n_epochs):
+    rows, codes = make_blobs()
+    frozen = plan(8, 2, learning_rate=1e-30, max_time=1e6)
+    result = train(
+        make_network(), rows, codes, BatchShape(4, 120, 4), frozen, np.random.RandomState(0),
+        validate=(lambda: 1.0) if held_out else None,
+    )  # fmt: skip
+    assert result.n_epochs == n_epochs
+    assert result.converged is held_out
+
+
+def test_best_weights_come_back_when_time_is_up(monkeypatch):
+    rows, codes = make_blobs()
+    network, snapshots, clock = make_network(), [], Clock(monkeypatch)
+
+    def validate():
+        clock.tick()
+        snapshots.append(network.head.weight.detach().clone())
+        return float(len(snapshots))
+
+    result = train(
+        network, rows, codes, SHAPE, plan(max_time=3), np.random.RandomState(0), validate=validate
+    )
+    assert (result.n_epochs, result.converged) == (3, False)
+    assert torch.equal(network.head.weight, snapshots[0])
+
+
+@pytest.mark.parametrize("n_turns", [1, 4])
+@pytest.mark.parametrize("n_classes", [2, 16])
+def test_augmentation_sees_each_batch_with_its_codes(n_turns, n_classes):
+    rows, codes = make_blobs()
+    indices = np.random.RandomState(1).permutation(120)[:100]
+    seen = Recorder(n_turns)
+    shape = BatchShape(4, 40, n_classes)
+    train(
+        make_network(), rows, codes[indices], shape, plan(3, augment=seen),
+        np.random.RandomState(0), indices,
+    )  # fmt: skip
+    assert len(seen.calls) == 3 * -(-100 * n_turns // 40)
+    everything = rows.take(slice(None))
+    for inputs, batch, k, _ in seen.calls:
+        same = (inputs[:, None] == everything).all(dim=2)  # (b, n)
+        found = same.int().argmax(dim=1).numpy()
+        assert same.any(dim=1).all()
+        assert set(found) <= set(indices)
+        np.testing.assert_array_equal(batch % 4, codes[found])
+        assert k == 4
+        assert len(torch.unique(batch)) == min(n_classes, 4 * n_turns)
+    assert set(torch.cat([call[1] for call in seen.calls]).tolist()) == set(range(4 * n_turns))
+
+
+def test_network_sees_what_the_augmentation_returns():
+    rows, codes = make_blobs()
+    network, seen = make_network(), []
+    network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].clone()))
+    blank = Augmentation(lambda inputs, generator: inputs * 0 + 7)
+    train(network, rows, codes, SHAPE, plan(2, augment=blank), np.random.RandomState(0))
+    assert len(seen) == 4
+    assert all((inputs == 7).all() for inputs in seen)
+
+
+def test_augmentation_that_changes_nothing_trains_alike_on_the_first_batch():
+    rows, codes = make_blobs()
+    whole = BatchShape(4, 120, 4)
+    histories = [
+        train(
+            make_network(), rows, codes, whole, plan(1, augment=augment), np.random.RandomState(0)
+        ).history
+        for augment in (None, Recorder())
+    ]
+    np.testing.assert_allclose(histories[0]["objective"], histories[1]["objective"], rtol=1e-5)
+
+
+def test_noise_follows_from_the_random_state():
+    rows, codes = make_blobs()
+    runs = []
+    for seed in (0, 0, 1):
+        drawn = []
+
+        def distort(inputs, generator, drawn=drawn):
+            drawn.append(torch.randn(inputs.shape, generator=generator))
+            return inputs + drawn[-1]
+
+        noisy = plan(2, augment=Augmentation(distort))
+        train(make_network(), rows, codes, SHAPE, noisy, np.random.RandomState(seed))
+        runs.append(torch.cat(drawn))
+        assert not torch.equal(drawn[0], drawn[1])
+    assert torch.equal(runs[0], runs[1])
+    assert not torch.equal(runs[0], runs[2])
+
+
+def test_matrices_are_augmented_but_not_turned():
+    rows, codes = make_blobs()
+    seen = Recorder()
+    targets, rng = np.eye(4)[codes], np.random.RandomState(0)
+    train(make_network(), rows, targets, SHAPE, plan(2, augment=seen), rng)
+    assert [tuple(call[1].shape) for call in seen.calls] == [(60, 4)] * 4
+    with pytest.raises(ValueError, match="augment="):
+        train(make_network(), rows, targets, SHAPE, plan(2, augment=Recorder(4)), rng)
