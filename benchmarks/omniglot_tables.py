@@ -28,7 +28,8 @@ OURS = "DeepMetricClusterer"
 SAME_FIT = "variants of the same fit"
 
 _RETRIEVAL = (*RECALLS, "MAP@R")
-_CLUSTERING = ("accuracy, k-means", "NMI, k-means", "accuracy, Algorithm 2", "NMI, Algorithm 2")
+_PROTOCOLS = ("k-means", "k-means from Ward", "Algorithm 2")
+_CLUSTERING = tuple(f"{figure}, {p}" for p in _PROTOCOLS for figure in ("accuracy", "NMI"))
 _EFFORT = ("steps", "epochs", "seconds")
 
 _TARGET_MINUTES = "45"
@@ -76,7 +77,7 @@ def method_report(records: Mapping[str, Any]) -> list[str]:
     return [
         *parts,
         "Mean ± standard deviation over the seeds, whose number is in brackets. Leads of "
-        f"{OURS}: seed by seed; that in accuracy is the lead of its `cluster` over the better "
+        f"{OURS}: seed by seed; that in accuracy is the lead of its `cluster` over the best "
         "clustering of the other embedding.",
         "Published accuracies of the same task, number of characters known, with another network "
         f"and all background labels (Hsu et al., ICLR 2018 and 2019): {published}.",
@@ -133,12 +134,13 @@ def leads(results: Results, other: str, figure: str) -> list[float]:
 def headline(
     values: Mapping[str, dict[int, float]], figure: str, by_algorithm_2: bool
 ) -> dict[int, float]:
-    """A figure by seed; of clusterings that of Algorithm 2, or of the better one on average."""
+    """A figure by seed; of clusterings that of Algorithm 2, or of the best one on average."""
     if figure in values:
         return values[figure]
-    spectral, plain = values[f"{figure}, Algorithm 2"], values[f"{figure}, k-means"]
-    better = np.mean(list(spectral.values())) >= np.mean(list(plain.values()))
-    return spectral if by_algorithm_2 or better else plain
+    if by_algorithm_2:
+        return values[f"{figure}, Algorithm 2"]
+    found = [values[f"{figure}, {protocol}"] for protocol in _PROTOCOLS]
+    return max(found, key=lambda by_seed: float(np.mean(list(by_seed.values()))))
 
 
 def target_rows(budgets: Mapping[str, Results]) -> list[list[str]]:

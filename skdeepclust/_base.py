@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, from_numpy, nn, stack
 
-from ._validation import check_device
+from ._validation import check_device, check_n_clusters, check_rows
 from .networks import BaseEncoder, resolve_encoder
 from .spectral import whiten_rows
 from .training import (
@@ -24,13 +26,20 @@ from .training import (
     assign,
     augmentation,
     choose_batch_shape,
+    cluster_embedding,
     embed_rows,
     epoch_progress,
     learn_encoder,
     map_batches,
 )
 
-__all__ = ["DevicePickleMixin", "EmbeddingMixin", "TrainedEncoderMixin", "keep_fitted_on_error"]
+__all__ = [
+    "DevicePickleMixin",
+    "EmbeddingMixin",
+    "NewClassesMixin",
+    "TrainedEncoderMixin",
+    "keep_fitted_on_error",
+]
 
 # As many as KMeans finds where nobody names a number.
 _DEFAULT_CLUSTERS = 8
@@ -115,6 +124,42 @@ class EmbeddingMixin:
         return int(self._mean.shape[0])
 
 
+class NewClassesMixin(EmbeddingMixin):
+    """Clusters of classes that were not there in training."""
+
+    def cluster(self, X: ArrayLike, n_clusters: int) -> NDArray[np.int64]:
+        """Cluster rows of classes that were not there in training.
+
+        The embeddings of this very set are centred, replaced by their first `n_clusters` left
+        singular vectors (weighted as `ridge` weights them in training) and scaled to length 1,
+        then k-means finds the clusters, starting from those of Ward's method: Algorithm 2 of
+        the paper, which has neither ridge nor Ward. A row's result depends on the whole set.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p) or (n, c, h, w)
+            Rows to be clustered.
+        n_clusters : int
+            Number of clusters in X.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            In ``[0, n_clusters)``.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer rows than clusters.
+        """
+        check_is_fitted(self)
+        X = check_rows(self, X, reset=False)
+        check_n_clusters(n_clusters, len(X))
+        rng = check_random_state(self.random_state)
+        embedding = self._embed(self._rows(X))
+        return cluster_embedding(embedding, int(n_clusters), float(self.ridge), rng)
+
+
 class TrainedEncoderMixin(EmbeddingMixin):
     """Training of the encoder with the parameters of the estimator."""
 
@@ -144,9 +189,15 @@ class TrainedEncoderMixin(EmbeddingMixin):
         """Number of clusters where there are no labels."""
         return self.n_clusters or min(_DEFAULT_CLUSTERS, n_rows)
 
+    @property
+    def _n_turns(self) -> int:
+        """In how many turns, each a class of its own, an image is shown."""
+        policy = augmentation(self.augment)
+        return 1 if policy is None else policy.n_turns
+
     def _takes_soft(self, n_rows: int, n_classes: int) -> bool:
         """Whether soft assignments can be learned: they need all classes in one batch."""
-        if self.augment == "affine+turns":
+        if self._n_turns > 1:
             return False
         if self.embedding_dim == "auto" and self._encoder_spec().has_own_width:
             return False

@@ -18,7 +18,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import DevicePickleMixin, keep_fitted_on_error
+from ._base import DevicePickleMixin, NewClassesMixin, keep_fitted_on_error
 from ._partial_fit import PartialFitMixin
 from ._validation import (
     Interval,
@@ -34,7 +34,6 @@ from .training import (
     AUGMENTATIONS,
     Moments,
     Rows,
-    cluster_embedding,
     complete_targets,
     place_centers,
 )
@@ -45,6 +44,7 @@ __all__ = ["DeepMetricClusterer"]
 class DeepMetricClusterer(
     ClassNamePrefixFeaturesOutMixin,
     PartialFitMixin,
+    NewClassesMixin,
     DevicePickleMixin,
     ClusterMixin,
     TransformerMixin,
@@ -64,8 +64,9 @@ class DeepMetricClusterer(
         in `y`; 8 without labels. More than classes: the rows far from all classes form the
         others. Fewer: classes are merged by k-means in the embedding.
     encoder : {"linear", "mlp", "conv"}, encoder object or torch.nn.Module, default="mlp"
-        What computes the embedding. "linear" is solved in closed form, without steps. Encoder
-        objects as ``MLPEncoder(hidden=(512,))`` can be searched as ``encoder__hidden``.
+        What computes the embedding. "linear" is solved in closed form: what concerns training
+        steps is ignored. Objects as ``MLPEncoder(hidden=(512,))`` can be searched as
+        ``encoder__hidden``.
     embedding_dim : int or "auto", default="auto"
         Columns d of the embedding. "auto": as many as classes, 2 to 128, or the module's
         width. For clusters of new classes larger values than "auto" can help.
@@ -337,38 +338,6 @@ class DeepMetricClusterer(
             raise ValueError("y has no labelled row: score compares the clusters with labels.")
         codes = targets.values if targets.values.ndim == 1 else targets.values.argmax(axis=1)
         return float(adjusted_rand_score(codes[targets.labelled], labels[targets.labelled]))
-
-    def cluster(self, X: ArrayLike, n_clusters: int) -> NDArray[np.int64]:
-        """Cluster rows of classes that were not there in training.
-
-        The embeddings of this very set are centred, replaced by their first `n_clusters` left
-        singular vectors (weighted as `ridge` weights them in training) and scaled to length 1,
-        then k-means finds the clusters, starting from those of Ward's method: Algorithm 2 of
-        the paper, which has neither ridge nor Ward. A row's result depends on the whole set.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, p) or (n, c, h, w)
-            Rows to be clustered.
-        n_clusters : int
-            Number of clusters in X.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            In ``[0, n_clusters)``.
-
-        Raises
-        ------
-        ValueError
-            If there are fewer rows than clusters.
-        """
-        check_is_fitted(self)
-        X = check_rows(self, X, reset=False)
-        check_n_clusters(n_clusters, len(X))
-        rng = check_random_state(self.random_state)
-        embedding = self._embed(self._rows(X))
-        return cluster_embedding(embedding, int(n_clusters), float(self.ridge), rng)
 
     def _complete(
         self, rows: Rows, targets: Targets, rng: np.random.RandomState

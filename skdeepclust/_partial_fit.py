@@ -130,8 +130,9 @@ class PartialFitMixin(TrainedEncoderMixin):
     ) -> None:
         """One epoch, from the weights so far; a new network has room for `n_expected` classes."""
         history, n_iter, network = self.history_, self.n_iter_, getattr(self, "network_", None)
-        n_classes = max(len(self.classes_), n_expected)
-        dim = choose_batch_shape(len(rows), n_classes, None, None).embedding_dim
+        n_classes = max(len(self.classes_), n_expected) * self._n_turns
+        n_shown = len(rows) * self._n_turns
+        dim = choose_batch_shape(n_shown, n_classes, None, None).embedding_dim
         changes: dict[str, Any] = {"max_epochs": 1, "early_stopping": False}
         if self.embedding_dim == "auto" and not self._encoder_spec().has_own_width:
             changes["embedding_dim"] = dim

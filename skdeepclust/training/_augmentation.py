@@ -47,11 +47,10 @@ class Augmentation:
         if self.n_turns > 1:
             inputs = _turned(inputs, codes // n_classes)
         distorted = self.distort(inputs, generator)
-        if not isinstance(distorted, Tensor) or distorted.shape != inputs.shape:
-            found = tuple(distorted.shape) if isinstance(distorted, Tensor) else distorted
+        if _kind(distorted) != _kind(inputs):
             raise ValueError(
-                f"augment must return a tensor of the shape of its input, {tuple(inputs.shape)}, "
-                f"got {found!r}."
+                f"augment must return a tensor like the one it is given, {_kind(inputs)}, got "
+                f"{_kind(distorted)}."
             )
         return distorted
 
@@ -130,6 +129,12 @@ def _affine_maps(n: int, generator: torch.Generator) -> Tensor:
     rows = [wide * cos, wide * (shear * cos - sin), shift[0]]
     rows += [high * sin, high * (cos + shear * sin), shift[1]]
     return torch.stack(rows, dim=1).reshape(n, 2, 3)
+
+
+def _kind(value: object) -> str:
+    if not isinstance(value, Tensor):
+        return repr(value)
+    return f"{value.dtype} of shape {tuple(value.shape)} on {value.device}"
 
 
 def _turned(images: Tensor, turns: Tensor) -> Tensor:

@@ -37,6 +37,8 @@ def cluster_embedding(
     ndarray of shape (n,)
     """
     normalized = spectral_normalization(embedding, n_clusters, ridge)
+    if not normalized.shape[1]:  # all rows are equal
+        normalized = normalized.new_zeros(len(normalized), 1)
     return k_means_from_ward(normalized.numpy(), n_clusters, rng)
 
 

@@ -45,7 +45,11 @@ def tables(modules):
 
 def _record(level, **others):
     names = ["R@1", "R@2", "R@4", "R@8", "MAP@R", "steps", "epochs", "seconds"]
-    names += [f"{f}, {p}" for f in ("accuracy", "NMI") for p in ("k-means", "Algorithm 2")]
+    names += [
+        f"{f}, {p}"
+        for f in ("accuracy", "NMI")
+        for p in ("k-means", "k-means from Ward", "Algorithm 2")
+    ]
     return {**dict.fromkeys(names, level), **others}
 
 
@@ -128,12 +132,12 @@ def test_variants_and_those_of_the_same_fit_have_a_table(program, tables, cells,
 
 def test_every_variant_can_be_made(program):
     for changes in program.ABLATION.values():
-        program.make_method(_OURS, 1.0, 0).set_params(**changes)
+        program.make_method(_OURS, 1.0, 0, {}).set_params(**changes)
 
 
 def test_whitening_anew_leaves_the_model_as_it_is(program):
     task = program.draw_glyphs()
-    model = program.make_method(_OURS, 0.1, 0).fit(task.images, task.characters)
+    model = program.make_method(_OURS, 0.1, 0, {}).fit(task.images, task.characters)
     before = model.transform(task.new_images)
     same = program.whitened_anew(model, model.whiten).transform(task.new_images)
     other = program.whitened_anew(model, 0.0).transform(task.new_images)
@@ -184,3 +188,17 @@ def test_omniglot_is_split_by_alphabet(program, tmp_path):
     assert task.new_alphabets.tolist() == [1, 1, 2]
     with pytest.raises(SystemExit, match="--data-dir"):
         program.load_omniglot(tmp_path / "nothing.npz")
+
+
+def test_settings_are_tried_on_alphabets_that_were_not_learned(program, tables, cells, monkeypatch):
+    task = program.draw_glyphs()
+    inner = program.hold_out_alphabets(task)
+    assert not set(inner.alphabets) & set(inner.new_alphabets)
+    assert set(inner.alphabets) | set(inner.new_alphabets) == set(task.alphabets)
+    monkeypatch.setattr(program, "GRID", {"batch_size": [160, 192]})
+    store = program.Store(None, {})
+    program.tune_methods(task, program.parse_options(_QUICK), store)
+    (table,) = _rows(tables.tuning_report(store.records), cells)
+    assert table[0] == ["method", "batch_size=160", "batch_size=192"]
+    assert table[2][0] == _OURS
+    assert all(0 <= float(value) <= 1 for value in table[2][1:])

@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 
 from skdeepclust.training import _clustering as module
@@ -164,3 +165,10 @@ def test_number_of_clusters_may_differ_from_the_dimension(n_clusters):
     embedding, _ = subspaces(noise=0.3)
     labels = cluster_embedding(embedding, n_clusters, 1.0, np.random.RandomState(0))
     np.testing.assert_array_equal(np.unique(labels), np.arange(n_clusters))
+
+
+def test_equal_rows_are_one_cluster():
+    rng = np.random.RandomState(0)
+    with pytest.warns(ConvergenceWarning, match="distinct clusters"):
+        labels = cluster_embedding(torch.ones(12, 3), 2, 1.0, rng)
+    assert set(labels) == {0}
