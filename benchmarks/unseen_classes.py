@@ -51,8 +51,6 @@ GRADIENT = "ours, gradient"
 OURS = (CLOSED_FORM, GRADIENT)
 LOSSES_FROM = "pytorch_metric_learning"
 
-# The ridge of Algorithm 2 for the embeddings of others: the estimator's default.
-_RIDGE = 1.0
 
 # Figures of one method: for each figure its values, one for each seed.
 Figures = dict[str, list[float]]
@@ -202,7 +200,7 @@ def loss_names() -> tuple[str, ...]:
 def judge(estimator: Any, split: Split, seed: int) -> dict[str, Any]:
     """Fit an estimator and judge it on the unseen classes; with the seconds of the fit.
 
-    Algorithm 2 is that of `DeepMetricClusterer.cluster` where it is one, with its ridge.
+    Algorithm 2 is that of `DeepMetricClusterer.cluster` where it is one.
     """
     started = time.perf_counter()
     estimator.fit(split.X, split.y)
@@ -247,9 +245,9 @@ def evaluate(
 
 
 def algorithm_2(rows: NDArray[Any], n_clusters: int, seed: int) -> NDArray[Any]:
-    """Clusters by Algorithm 2 with the default ridge."""
+    """Clusters by Algorithm 2, as `DeepMetricClusterer.cluster` finds them."""
     rng = np.random.RandomState(seed)
-    return np.asarray(cluster_embedding(torch.from_numpy(rows), n_clusters, _RIDGE, rng))
+    return np.asarray(cluster_embedding(torch.from_numpy(rows), n_clusters, rng))
 
 
 def gather(records: Mapping[str, Mapping[str, Any]]) -> dict[str, Figures]:

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, from_numpy, nn, stack
 
-from ._validation import check_device, check_n_clusters, check_rows
+from ._validation import Targets, check_device, check_n_clusters, check_rows
 from .networks import BaseEncoder, resolve_encoder
 from .spectral import whiten_rows
 from .training import (
@@ -78,6 +78,8 @@ class EmbeddingMixin:
     batch_size: int | str
     learning_rate: float
     weight_decay: float
+    loss: str
+    temperature: float | str
     ridge: float
     early_stopping: bool | str
     validation_fraction: float
@@ -130,10 +132,10 @@ class NewClassesMixin(EmbeddingMixin):
     def cluster(self, X: ArrayLike, n_clusters: int) -> NDArray[np.int64]:
         """Cluster rows of classes that were not there in training.
 
-        The embeddings of this very set are centred, replaced by their first `n_clusters` left
-        singular vectors (weighted as `ridge` weights them in training) and scaled to length 1,
-        then k-means finds the clusters, starting from those of Ward's method: Algorithm 2 of
-        the paper, which has neither ridge nor Ward. A row's result depends on the whole set.
+        The embeddings of this very set are centred, replaced by their first 2 `n_clusters` left
+        singular vectors (the weaker ones shrunk) and scaled to length 1, then k-means finds the
+        clusters, starting from those of Ward's method: Algorithm 2 of the paper, which shrinks
+        nothing and starts at random. A row's result depends on the whole set.
 
         Parameters
         ----------
@@ -157,7 +159,7 @@ class NewClassesMixin(EmbeddingMixin):
         check_n_clusters(n_clusters, len(X))
         rng = check_random_state(self.random_state)
         embedding = self._embed(self._rows(X))
-        return cluster_embedding(embedding, int(n_clusters), float(self.ridge), rng)
+        return cluster_embedding(embedding, int(n_clusters), rng)
 
 
 class TrainedEncoderMixin(EmbeddingMixin):
@@ -204,13 +206,22 @@ class TrainedEncoderMixin(EmbeddingMixin):
         dim = _unless_auto(self.embedding_dim)
         return n_classes <= choose_batch_shape(n_rows, n_classes, dim, None).embedding_dim
 
-    def _recipe(self, **changes: Any) -> Recipe:
+    def _loss(self, targets: Targets, indices: NDArray[np.int64]) -> str:
+        """What to minimise over the rows at `indices`."""
+        if self.loss != "auto":
+            return self.loss
+        known = targets.values.ndim == 1 and targets.labelled[indices].all()
+        return "leave-one-out" if known else "spectral"
+
+    def _recipe(self, loss: str, **changes: Any) -> Recipe:
         plan = TrainingPlan(
             max_epochs=changes.pop("max_epochs", self.max_epochs),
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
             ridge=float(self.ridge),
             patience=self.n_iter_no_change,
+            loss=loss,
+            temperature=None if self.temperature == "auto" else float(self.temperature),
             augment=augmentation(self.augment),
             max_time=self.max_time,
         )

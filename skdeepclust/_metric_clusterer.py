@@ -53,7 +53,7 @@ class DeepMetricClusterer(
     """Clustering in a learned embedding: deep spectral clustering learning.
 
     An encoder is trained so that the clusters you want become linearly separated subspaces
-    of its embedding F: it minimises k - tr(C F F⁺), C being the projector on the wanted
+    of its embedding F: k - tr(C F F⁺) becomes small, C being the projector on the wanted
     clustering. The wanted clustering comes from labels of all rows, of some rows, from soft
     assignments, or, without any of these, from the data themselves.
 
@@ -79,6 +79,14 @@ class DeepMetricClusterer(
         Largest step of AdamW; it falls along a cosine.
     weight_decay : float, default=0.0001
         Weight decay of AdamW.
+    loss : {"auto", "leave-one-out", "spectral"}, default="auto"
+        What is minimised: the cross-entropy of the clusters that the best linear map for the
+        other rows of a batch predicts for each row, or k - tr(C F F⁺) itself, which judges
+        the map by its own rows. "auto": the first where classes are known, the second where
+        they are guessed or shared.
+    temperature : float or "auto", default="auto"
+        By which those predictions, 0 to 1, are divided before the softmax. "auto": 0.25 over
+        the root of the number of classes in a batch.
     ridge : float, default=1.0
         λ I is added to the Gram FᵀF of a batch, λ being `ridge` times its mean eigenvalue.
         Keeps batches from overfitting; 0 is the exact pseudo-inverse.
@@ -125,8 +133,8 @@ class DeepMetricClusterer(
         The trained encoder; its inputs are centred and scaled.
     history_ : dict of str to list
         For each epoch: the mean "objective" k - tr(C F F⁺) of the batches, the "monitor"
-        -tr(C F F⁺) in [-k, 0], the "validation_objective" where rows are held out, and the
-        "learning_rate".
+        -tr(C F F⁺) in [-k, 0], the leave-one-out "loss", the "validation_objective" where
+        rows are held out, and the "learning_rate".
     n_iter_ : int
         Number of epochs; 0 where the solution is in closed form.
     inertia_ : float
@@ -153,7 +161,8 @@ class DeepMetricClusterer(
 
     References
     ----------
-    Law, Urtasun, Zemel, "Deep Spectral Clustering Learning", ICML 2017.
+    Law, Urtasun, Zemel, "Deep Spectral Clustering Learning", ICML 2017. Of the leave-one-out
+    loss: `skdeepclust.spectral.leave_one_out_loss`.
 
     Examples
     --------
@@ -177,6 +186,8 @@ class DeepMetricClusterer(
         "batch_size": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "loss": [StrOptions({"auto", "leave-one-out", "spectral"})],
+        "temperature": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "ridge": [Interval(Real, 0, None, closed="left")],
         "whiten": [Interval(Real, 0, 1, closed="both")],
         "early_stopping": ["boolean", StrOptions({"auto"})],
@@ -200,6 +211,8 @@ class DeepMetricClusterer(
         batch_size: int | str = "auto",
         learning_rate: float = 3e-3,
         weight_decay: float = 1e-4,
+        loss: str = "auto",
+        temperature: float | str = "auto",
         ridge: float = 1.0,
         whiten: float = 0.5,
         early_stopping: bool | str = "auto",
@@ -219,6 +232,8 @@ class DeepMetricClusterer(
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
+        self.loss = loss
+        self.temperature = temperature
         self.ridge = ridge
         self.whiten = whiten
         self.early_stopping = early_stopping
@@ -262,7 +277,8 @@ class DeepMetricClusterer(
             previous = self._previous_network(X) if self.warm_start else None
             rows = self._standardize(X)
             indices, wanted = self._complete(rows, targets, rng)
-            self._train(rows, wanted, indices, self._recipe(), rng, previous)
+            recipe = self._recipe(self._loss(targets, indices))
+            self._train(rows, wanted, indices, recipe, rng, previous)
             self._place_clusters(self._embed(rows), targets, wanted, indices, rng)
         return self
 

@@ -67,7 +67,7 @@ class PartialFitMixin(TrainedEncoderMixin):
             rows = self._standardize(X) if first else self._rows(X)
             indices, wanted = self._complete_chunk(rows, targets, first)
             n_expected = len(self.classes_) if classes is not None else _OPEN_DIM
-            self._train_chunk(rows, wanted, indices, n_expected)
+            self._train_chunk(rows, wanted, indices, n_expected, self._loss(targets, indices))
             self._move_clusters(rows, wanted, indices)
         return self
 
@@ -126,7 +126,12 @@ class PartialFitMixin(TrainedEncoderMixin):
         return np.where(targets.values >= 0, positions[targets.values], -1)
 
     def _train_chunk(
-        self, rows: Rows, wanted: NDArray[Any], indices: NDArray[np.int64], n_expected: int
+        self,
+        rows: Rows,
+        wanted: NDArray[Any],
+        indices: NDArray[np.int64],
+        n_expected: int,
+        loss: str,
     ) -> None:
         """One epoch, from the weights so far; a new network has room for `n_expected` classes."""
         history, n_iter, network = self.history_, self.n_iter_, getattr(self, "network_", None)
@@ -136,7 +141,7 @@ class PartialFitMixin(TrainedEncoderMixin):
         changes: dict[str, Any] = {"max_epochs": 1, "early_stopping": False}
         if self.embedding_dim == "auto" and not self._encoder_spec().has_own_width:
             changes["embedding_dim"] = dim
-        recipe = self._recipe(closed_form=network is None, **changes)
+        recipe = self._recipe(loss, closed_form=network is None, **changes)
         self._train(rows, wanted, indices, recipe, self._rng, network)
         self.history_ = {k: history.get(k, []) + v for k, v in self.history_.items()} or history
         self.n_iter_ += n_iter

@@ -29,12 +29,15 @@ def test_chunks_teach_what_one_fit_teaches(blobs):
     np.testing.assert_array_equal(clusterer.labels_, clusterer.predict(X[1000:]))
 
 
-def test_the_objective_falls(blobs):
-    clusterer = DeepMetricClusterer(random_state=0)
-    for chunk in list(chunks(*blobs)) * 3:
+@pytest.mark.parametrize(("loss", "figure"), [("spectral", "objective"), ("auto", "loss")])
+def test_what_is_minimised_falls(blobs, loss, figure):
+    clusterer = DeepMetricClusterer(loss=loss, random_state=0)
+    X, y = blobs
+    noise = 4 * np.random.RandomState(0).standard_normal(X.shape)
+    for chunk in list(chunks(X + noise, y)) * 3:
         clusterer.partial_fit(*chunk)
-    objective = clusterer.history_["objective"]
-    assert np.mean(objective[-6:]) < np.mean(objective[:6])
+    values = clusterer.history_[figure]
+    assert np.mean(values[-6:]) < np.mean(values[:6])
 
 
 def test_classes_may_come_one_after_another(blobs):

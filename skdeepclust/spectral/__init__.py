@@ -1,5 +1,6 @@
 """Mathematics of deep spectral clustering: statistics, objective, closed forms, whitening."""
 
+from ._leave_one_out import leave_one_out_loss
 from ._linear import dual_linear_solution, linear_solution
 from ._objective import spectral_clustering_loss
 from ._solve import SpectralSolution, normalizer, solve, solve_statistics
@@ -12,6 +13,7 @@ __all__ = [
     "class_codes",
     "dual_linear_solution",
     "gram",
+    "leave_one_out_loss",
     "linear_solution",
     "normalizer",
     "shrinkage_whitening",

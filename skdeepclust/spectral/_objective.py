@@ -13,7 +13,12 @@ from torch import Tensor
 from ._solve import solve
 from ._statistics import class_codes
 
-__all__ = ["spectral_clustering_loss"]
+__all__ = [
+    "OnceDifferentiable",
+    "check_loss_arguments",
+    "exact_products",
+    "spectral_clustering_loss",
+]
 
 
 def spectral_clustering_loss(embedding: Tensor, y: Tensor, *, ridge: float = 0.0) -> Tensor:
@@ -69,7 +74,7 @@ def spectral_clustering_loss(embedding: Tensor, y: Tensor, *, ridge: float = 0.0
     >>> round(float(spectral_clustering_loss(separated, torch.tensor([0, 0, 1, 1, 1]))), 4)
     0.1
     """
-    _check_arguments(embedding, y, ridge)
+    check_loss_arguments(embedding, y, ridge)
     if embedding.dtype in (torch.float16, torch.bfloat16):
         embedding = embedding.float()
     y, n_classes = class_codes(y.long()) if y.ndim == 1 else (_unit_scaled(y.detach()), None)
@@ -77,7 +82,8 @@ def spectral_clustering_loss(embedding: Tensor, y: Tensor, *, ridge: float = 0.0
     return loss
 
 
-def _check_arguments(embedding: Tensor, y: Tensor, ridge: float) -> None:
+def check_loss_arguments(embedding: Tensor, y: Tensor, ridge: float) -> None:
+    """Raise ValueError where shapes, types or the ridge are not as wanted."""
     if embedding.ndim != 2 or 0 in embedding.shape or not embedding.is_floating_point():
         raise ValueError(
             "embedding must be a floating point tensor of shape (n, d) with n, d >= 1, got "
@@ -113,7 +119,7 @@ class _SpectralObjective(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, embedding: Tensor, y: Tensor, n_classes: int | None, ridge: float) -> Any:
-        with _exact_products(embedding.device.type):
+        with exact_products(embedding.device.type):
             ctx.solution = solve(embedding, y, n_classes, ridge)
         ctx.save_for_backward(embedding, y)
         return ctx.solution.objective.to(embedding.dtype)
@@ -121,29 +127,28 @@ class _SpectralObjective(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
         embedding, y = ctx.saved_tensors
-        gradient = _SpectralGradient.apply(grad_outputs[0], embedding, y, ctx.solution)
-        return gradient, None, None, None
+        with exact_products(embedding.device.type):
+            gradient = ctx.solution.gradient(embedding, y, grad_outputs[0])
+        return OnceDifferentiable.apply(embedding, gradient), None, None, None
 
 
-class _SpectralGradient(torch.autograd.Function):
-    """The closed-form gradient, as a node of its own so that deriving it fails aloud.
+class OnceDifferentiable(torch.autograd.Function):
+    """A closed-form gradient, as a node of its own so that deriving it fails aloud.
 
     `once_differentiable` would silently take it for a constant of the embedding.
     """
 
     @staticmethod
-    def forward(ctx: Any, scale: Tensor, embedding: Tensor, y: Tensor, solution: Any) -> Tensor:
-        with _exact_products(embedding.device.type):
-            gradient: Tensor = solution.gradient(embedding, y, scale)
-        return gradient
+    def forward(ctx: Any, embedding: Tensor, gradient: Tensor) -> Tensor:
+        return gradient.view_as(gradient)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
-        raise RuntimeError("spectral_clustering_loss can be differentiated once only.")
+        raise RuntimeError("The loss can be differentiated once only.")
 
 
 @contextmanager
-def _exact_products(device_type: str) -> Iterator[None]:
+def exact_products(device_type: str) -> Iterator[None]:
     """No autocast, and on CUDA no TF32: the statistics need all the digits they can get."""
     if device_type != "cuda" and not torch.is_autocast_enabled(device_type):
         yield

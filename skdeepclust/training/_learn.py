@@ -87,7 +87,8 @@ def learn_encoder(
             return network.eval(), TrainingResult()
         if not warm:
             initialize_head(network, rows, targets, indices, recipe.plan.ridge)
-        _warn_if_hopeless(shape, n_columns, targets.ndim == 2)
+        if recipe.plan.loss == "spectral":
+            _warn_if_hopeless(shape, n_columns, targets.ndim == 2)
         recipe = _less_time(recipe, time.monotonic() - started)
         result = _train(network, rows, targets, indices, shape, recipe, rng, on_epoch)
     return network, result

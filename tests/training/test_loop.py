@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from skdeepclust.networks import MLPEncoder
-from skdeepclust.spectral import spectral_clustering_loss
+from skdeepclust.spectral import leave_one_out_loss, spectral_clustering_loss
 from skdeepclust.training import InputScaling, Rows, TrainingPlan, TrainingResult, embed_rows
 from skdeepclust.training import _loop as module
 from skdeepclust.training._augmentation import Augmentation
@@ -392,3 +392,42 @@ def test_matrices_are_augmented_but_not_turned():
     assert [tuple(call[1].shape) for call in seen.calls] == [(60, 4)] * 4
     with pytest.raises(ValueError, match="augment="):
         train(make_network(), rows, targets, SHAPE, plan(2, augment=Recorder(4)), rng)
+
+
+def test_spectral_loss_is_the_objective():
+    embedding, y = (
+        torch.randn(30, 4, generator=torch.Generator().manual_seed(0)),
+        torch.arange(30) % 3,
+    )
+    loss, objective = plan(loss="spectral").loss_and_objective(embedding.requires_grad_(), y)
+    torch.testing.assert_close(loss, spectral_clustering_loss(embedding, y, ridge=0.1))
+    assert loss.requires_grad
+    assert not objective.requires_grad
+    assert objective.item() == loss.item()
+
+
+@pytest.mark.parametrize(("temperature", "used"), [(0.3, 0.3), (None, 0.25 / 3**0.5)])
+@pytest.mark.parametrize("kind", ["codes", "one-hot"])
+def test_leave_one_out_loss_reports_the_objective_as_well(temperature, used, kind):
+    embedding = torch.randn(30, 4, generator=torch.Generator().manual_seed(0))
+    y = torch.arange(30) % 3
+    y = y if kind == "codes" else torch.eye(3)[y]
+    options = {"loss": "leave-one-out", "temperature": temperature}
+    loss, objective = plan(**options).loss_and_objective(embedding.requires_grad_(), y)
+    expected = leave_one_out_loss(embedding, y, ridge=0.1, temperature=used)
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(
+        objective, spectral_clustering_loss(embedding, y, ridge=0.1).detach()
+    )
+    assert not objective.requires_grad
+
+
+def test_leave_one_out_training_separates_and_stops_by_its_own_loss():
+    rows, codes = make_blobs()
+    options = plan(60, patience=3, loss="leave-one-out")
+    result = train(make_network(), rows, codes, SHAPE, options, np.random.RandomState(0))
+    losses = result.history["loss"]
+    assert min(losses) < 0.7 * losses[0]
+    assert result.converged == (len(losses) < 60)
+    if result.converged:
+        assert min(losses[-3:]) >= min(losses[:-3]) - options.tolerance
