@@ -11,11 +11,11 @@ A metric is learned on the first 98 car models and judged on the 98 others: Reca
 Each method is tuned by the same number of random trials on the training classes alone:
 3-fold ClassDisjointKFold, best mean of Recall@1 and NMI, the NMI being that of the method's own
 `cluster` (Algorithm 2 for ours, k-means for the losses). Encoder, width of the embedding,
-learning rate and weight decay of the trials are the same draws for all gradient methods;
-ridge and whitening are drawn for ours, the rate of the proxies for losses that have them. Margins
-and temperatures are those recommended. All gradient methods take the same number of
-steps: batch size and number of epochs are fixed, nothing stops early. With the parameters found,
-each is fitted on all training classes once for each seed.
+learning rate and weight decay of the trials are the same draws for all gradient methods; ridge,
+whitening and temperature are drawn for ours, for the losses their own temperature or margin around
+the recommended one, and the rate of the proxies where there are any. All gradient methods take the
+same number of steps: batch size and number of epochs are fixed, nothing stops early. With the
+parameters found, each is fitted on all training classes once for each seed.
 
 The features are scaled to unit length for all methods, which leaves cosines as they are;
 ``--features roots`` takes their square roots before, which raises the Recall@1 of the raw
@@ -81,6 +81,7 @@ Space = dict[str, Any]
 
 _OUR_SPACE: Space = {"ridge": loguniform(0.1, 30), "whiten": uniform(0, 1)}
 _CLOSED_FORM_SPACE: Space = {**_OUR_SPACE, "embedding_dim": [32, 48, 64, "auto"]}
+_GRADIENT_SPACE: Space = {**_OUR_SPACE, "temperature": loguniform(0.005, 0.2)}
 _ENCODER_SPACE: Space = {
     "hidden": [(), (512,), (1024,)],
     "dropout": [0.0, 0.3],
@@ -88,8 +89,9 @@ _ENCODER_SPACE: Space = {
     "learning_rate": loguniform(1e-4, 1e-2),
     "weight_decay": loguniform(1e-5, 1e-1),
 }
+_LOSS_SPACE: Space = {"sharpness": loguniform(0.3, 3)}
 # A multiple of the learning rate; 10 and 100 are recommended.
-_PROXY_SPACE: Space = {"proxy_rate": loguniform(1, 300)}
+_PROXY_SPACE: Space = {**_LOSS_SPACE, "proxy_rate": loguniform(1, 300)}
 
 
 def main() -> None:
@@ -165,10 +167,10 @@ def tune(method: str, split: Split, store: Store, options: argparse.Namespace) -
 
 def drawn_parameters(method: str, n_trials: int) -> list[dict[str, Any]]:
     """Parameters of the trials; encoder and optimiser are the same for all gradient methods."""
-    own = {CLOSED_FORM: _CLOSED_FORM_SPACE, GRADIENT: _OUR_SPACE}.get(method, {})
+    own = {CLOSED_FORM: _CLOSED_FORM_SPACE, GRADIENT: _GRADIENT_SPACE}.get(method, _LOSS_SPACE)
     own = _PROXY_SPACE if method in _WITH_PROXIES else own
     spaces = [own] if method == CLOSED_FORM else [_ENCODER_SPACE, own]
-    drawn = [ParameterSampler(space, n_trials, random_state=0) for space in spaces if space]
+    drawn = [ParameterSampler(space, n_trials, random_state=0) for space in spaces]
     return [
         {name: plain(value) for part in parts for name, value in part.items()}
         for parts in zip(*drawn, strict=True)

@@ -95,16 +95,21 @@ _UNLIMITED = 1_000_000
 # Variants of our method by name: what differs from the default.
 ABLATION: dict[str, dict[str, Any]] = {
     "default": {},
-    "no augmentation": {"augment": None},
-    "no turned classes": {"augment": "affine"},
-    "ridge=0": {"ridge": 0.0},
+    "loss=spectral": {"loss": "spectral"},
+    "temperature=0.01": {"temperature": 0.01},
+    "temperature=0.05": {"temperature": 0.05},
     "ridge=0.1": {"ridge": 0.1},
     "ridge=10": {"ridge": 10.0},
+    "no augmentation": {"augment": None},
+    "no turned classes": {"augment": "affine"},
     "embedding_dim=64": {"embedding_dim": 64, "batch_size": 256},
     "embedding_dim=256": {"embedding_dim": 256, "batch_size": 1024},
     "batch_size=256": {"batch_size": 256},
+    "batch_size=1024": {"batch_size": 1024},
     "learning_rate=0.001": {"learning_rate": 1e-3},
     "learning_rate=0.01": {"learning_rate": 1e-2},
+    "dropout=0.2": {"encoder__dropout": 0.2},
+    "wider network": {"encoder__channels": (64, 128, 256, 256)},
     "float32": {"encoder__precision": "float32"},
 }
 # Variants of the whitening, which takes place after training: they share the default's fit.

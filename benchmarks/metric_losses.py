@@ -42,12 +42,13 @@ class MetricLoss:
     Attributes
     ----------
     build : callable
-        ``build(n_classes, embedding_dim)`` gives the loss and its miner, or None for all pairs.
+        ``build(n_classes, embedding_dim, sharpness)`` gives the loss and its miner, or None for
+        all pairs. A sharpness of 1 is the recommended setting.
     proxy_rate : float
         Learning rate of the proxies as a multiple of the network's; 1 where there are none.
     """
 
-    build: Callable[[int, int], tuple[nn.Module, Miner | None]]
+    build: Callable[[int, int, float], tuple[nn.Module, Miner | None]]
     proxy_rate: float = 1.0
 
 
@@ -63,40 +64,47 @@ def _library() -> SimpleNamespace:
     return SimpleNamespace(distances=distances, losses=losses, miners=miners)
 
 
-def _multi_similarity(n_classes: int, embedding_dim: int) -> tuple[nn.Module, Miner]:
+def _multi_similarity(
+    n_classes: int, embedding_dim: int, sharpness: float
+) -> tuple[nn.Module, Miner]:
     # Wang et al., CVPR 2019: α = 2, β = 50, ε = 0.1. For the base λ the paper has 1; the library
     # and the authors' own code have 0.5.
     library = _library()
-    loss = library.losses.MultiSimilarityLoss(alpha=2, beta=50, base=0.5)
+    loss = library.losses.MultiSimilarityLoss(alpha=2, beta=50 * sharpness, base=0.5)
     return loss, library.miners.MultiSimilarityMiner(epsilon=0.1)
 
 
-def _supervised_contrastive(n_classes: int, embedding_dim: int) -> tuple[nn.Module, None]:
+def _supervised_contrastive(
+    n_classes: int, embedding_dim: int, sharpness: float
+) -> tuple[nn.Module, None]:
     # Khosla et al., NeurIPS 2020: temperature 0.1, all pairs.
-    return _library().losses.SupConLoss(temperature=0.1), None
+    return _library().losses.SupConLoss(temperature=0.1 / sharpness), None
 
 
-def _proxy_anchor(n_classes: int, embedding_dim: int) -> tuple[nn.Module, None]:
+def _proxy_anchor(n_classes: int, embedding_dim: int, sharpness: float) -> tuple[nn.Module, None]:
     # Kim et al., CVPR 2020: δ = 0.1, α = 32.
-    loss = _library().losses.ProxyAnchorLoss(n_classes, embedding_dim, margin=0.1, alpha=32)
-    return loss, None
+    build = _library().losses.ProxyAnchorLoss
+    return build(n_classes, embedding_dim, margin=0.1, alpha=32 * sharpness), None
 
 
-def _normalized_softmax(n_classes: int, embedding_dim: int) -> tuple[nn.Module, None]:
+def _normalized_softmax(
+    n_classes: int, embedding_dim: int, sharpness: float
+) -> tuple[nn.Module, None]:
     # Zhai and Wu, BMVC 2019: temperature 0.05.
-    loss = _library().losses.NormalizedSoftmaxLoss(n_classes, embedding_dim, temperature=0.05)
-    return loss, None
+    build = _library().losses.NormalizedSoftmaxLoss
+    return build(n_classes, embedding_dim, temperature=0.05 / sharpness), None
 
 
-def _triplet(n_classes: int, embedding_dim: int) -> tuple[nn.Module, Miner]:
+def _triplet(n_classes: int, embedding_dim: int, sharpness: float) -> tuple[nn.Module, Miner]:
     # Schroff et al., CVPR 2015: margin 0.2 and semi-hard triplets; the distance is that of the
     # library's own example of such a training.
     library = _library()
     distance = library.distances.CosineSimilarity()
+    margin = 0.2 / sharpness
     miner = library.miners.TripletMarginMiner(
-        margin=0.2, distance=distance, type_of_triplets="semihard"
+        margin=margin, distance=distance, type_of_triplets="semihard"
     )
-    return library.losses.TripletMarginLoss(margin=0.2, distance=distance), miner
+    return library.losses.TripletMarginLoss(margin=margin, distance=distance), miner
 
 
 # Proxies at 100 times the rate: Kim et al., section 4.2. Zhai and Wu name no factor: 10 is the
@@ -130,6 +138,9 @@ class LossEmbedder(TransformerMixin, BaseEstimator):
         Largest step of AdamW; the schedule is that of `DeepMetricClusterer`.
     proxy_rate : float, default=None
         Learning rate of the proxies as a multiple of `learning_rate`; None as recommended.
+    sharpness : float, default=1.0
+        Divides the temperature or margin that is recommended for the loss, and multiplies its α
+        or β.
     weight_decay : float, default=0.0001
         Weight decay of AdamW.
     max_epochs : int, default=100
@@ -160,6 +171,7 @@ class LossEmbedder(TransformerMixin, BaseEstimator):
         rows_per_class: int = 4,
         learning_rate: float = 3e-3,
         proxy_rate: float | None = None,
+        sharpness: float = 1.0,
         weight_decay: float = 1e-4,
         max_epochs: int = 100,
         max_time: float | None = None,
@@ -173,6 +185,7 @@ class LossEmbedder(TransformerMixin, BaseEstimator):
         self.rows_per_class = rows_per_class
         self.learning_rate = learning_rate
         self.proxy_rate = proxy_rate
+        self.sharpness = sharpness
         self.weight_decay = weight_decay
         self.max_epochs = max_epochs
         self.max_time = max_time
@@ -220,7 +233,7 @@ class LossEmbedder(TransformerMixin, BaseEstimator):
         """Train the network in place; the number of steps."""
         augment = augmentation(self.augment)
         n_classes = len(self.classes_) * (augment.n_turns if augment else 1)
-        loss, miner = LOSSES[self.loss].build(n_classes, self.embedding_dim)
+        loss, miner = LOSSES[self.loss].build(n_classes, self.embedding_dim, self.sharpness)
         optimizer = self._optimizer(network, loss.to(rows.device))
         shape = self._batch_shape(len(codes), n_classes)
         batches = _BatchSource(rows, codes, np.arange(len(codes)), shape, augment, rng)

@@ -101,12 +101,31 @@ def test_grid_search_over_new_classes(losses, blobs, scoring):
 
 @pytest.mark.parametrize(("loss", "factor"), [("ProxyAnchor", 100), ("NormalizedSoftmax", 10)])
 def test_proxies_have_their_own_learning_rate(losses, loss, factor):
-    built, miner = losses.LOSSES[loss].build(5, 8)
+    built, miner = losses.LOSSES[loss].build(5, 8, 1.0)
     assert miner is None
     network = torch.nn.Linear(3, 8)
     for rate, wanted in ((None, factor), (7.0, 7.0)):
         optimizer = _small(losses, loss=loss, proxy_rate=rate)._optimizer(network, built)
         assert [group["factor"] for group in optimizer.param_groups] == [1.0, wanted]
+
+
+@pytest.mark.parametrize(
+    ("loss", "name", "recommended", "power"),
+    [
+        ("MultiSimilarity", "beta", 50, 1),
+        ("SupCon", "temperature", 0.1, -1),
+        ("ProxyAnchor", "alpha", 32, 1),
+        ("NormalizedSoftmax", "temperature", 0.05, -1),
+        ("Triplet", "margin", 0.2, -1),
+    ],
+)
+def test_sharpness_changes_the_recommended_setting(losses, loss, name, recommended, power):
+    for sharpness in (1.0, 2.0):
+        built, miner = losses.LOSSES[loss].build(5, 8, sharpness)
+        settings = [part for part in (built, miner) if hasattr(part, name)]
+        assert settings
+        for part in settings:
+            assert getattr(part, name) == pytest.approx(recommended * sharpness**power)
 
 
 def test_training_ends_when_its_time_is_over(losses, blobs):
@@ -143,4 +162,4 @@ def test_a_constant_loss_is_no_step(module):
 def test_missing_package_is_named(module, monkeypatch):
     monkeypatch.setitem(sys.modules, "pytorch_metric_learning", None)
     with pytest.raises(ImportError, match=r'pip install "skdeepclust\[benchmarks\]"'):
-        module.LOSSES["SupCon"].build(2, 2)
+        module.LOSSES["SupCon"].build(2, 2, 1.0)
