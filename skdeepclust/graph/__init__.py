@@ -1,0 +1,21 @@
+"""Clusterings as graphs: neighbours, node descriptors, graph autoencoder, networkx export."""
+
+from ._autoencoder import Encoding, GraphEncoder, reconstruction_loss
+from ._descriptors import N_DESCRIPTORS, centroid_distances, node_descriptors
+from ._export import clustering_graph
+from ._point_graph import PointGraph, point_graph
+from ._population import Population, population
+
+__all__ = [
+    "N_DESCRIPTORS",
+    "Encoding",
+    "GraphEncoder",
+    "PointGraph",
+    "Population",
+    "centroid_distances",
+    "clustering_graph",
+    "node_descriptors",
+    "point_graph",
+    "population",
+    "reconstruction_loss",
+]

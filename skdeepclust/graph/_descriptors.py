@@ -1,0 +1,140 @@
+"""Descriptors of a row within a clustering that mean the same in any number of dimensions."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ._point_graph import PointGraph
+from ._population import Population
+
+__all__ = ["N_DESCRIPTORS", "centroid_distances", "node_descriptors"]
+
+N_DESCRIPTORS = 14
+# Distances between rows and centroids that are held at a time.
+_BLOCK_CELLS = 2**20
+# Ratios of lengths are told apart between these two.
+_SMALLEST, _LARGEST = 1e-3, 1e3
+# Distance, in radii of the data, of the nearest other cluster where there is none.
+_FAR = 7.4
+# Clusters with a smaller radius, in radii of the data, count as points: what rounding leaves of
+# the distances within a cluster of duplicates must stay far below it.
+_POINT = 1e-4
+
+
+def node_descriptors(graph: PointGraph, clusterings: Population) -> Tensor:
+    """Describe every row in every clustering.
+
+    Parameters
+    ----------
+    graph : PointGraph
+    clusterings : Population
+        m clusterings of the n rows of the graph.
+
+    Returns
+    -------
+    Tensor of shape (m, n, 14)
+        Share of the nearest quarter, half and all of the neighbours in the own cluster; log
+        distance to the nearest neighbour in the own cluster and to the nearest one outside;
+        log mean distance to all neighbours and to those in the own cluster; log distance to
+        the own centroid and to the nearest other one, in radii of the data, and their
+        simplified silhouette; log radius of the own cluster in radii of the data; log share
+        of the rows in it; log distances to both centroids in radii of the own cluster. Rows of
+        noise have zeros. float32.
+
+    Notes
+    -----
+    O(m n k + n T p) operations for T clusters in all; O(m n) memory beyond the result.
+    """
+    features = [*_neighborhoods(graph, clusterings), *_centroid_features(graph, clusterings)]
+    described = torch.stack(features, dim=2)
+    return described.masked_fill_((clusterings.codes < 0)[:, :, None], 0.0)
+
+
+def centroid_distances(points: Tensor, clusterings: Population) -> tuple[Tensor, Tensor]:
+    """Distance of each row to its own centroid and to the nearest other one.
+
+    Parameters
+    ----------
+    points : Tensor of shape (n, p)
+        Centred, in float64: squared distances are differences of products.
+    clusterings : Population
+
+    Returns
+    -------
+    own : Tensor of shape (m, n)
+        For noise, the distance to the origin.
+    other : Tensor of shape (m, n)
+        Infinite where there is one cluster only; for noise, to the nearest centroid.
+    """
+    # One more cluster, of one more clustering, stands for noise.
+    centroids = torch.cat([clusterings.centroids(points), torch.zeros_like(points[:1])])
+    owner = torch.cat([clusterings.owner, clusterings.owner[-1:] + 1])  # (T + 1,)
+    members = torch.where(clusterings.codes < 0, len(owner) - 1, clusterings.codes)
+    block = max(1, _BLOCK_CELLS // len(owner))
+    parts = [
+        _centroid_distances(some, member, centroids, owner)
+        for some, member in zip(points.split(block), members.split(block, dim=1), strict=True)
+    ]
+    own, other = zip(*parts, strict=True)
+    return torch.cat(own, dim=1), torch.cat(other, dim=1)
+
+
+def _centroid_distances(
+    points: Tensor, members: Tensor, centroids: Tensor, owner: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The same for some rows (b, p), with clusters `members` (m, b)."""
+    lengths = centroids.square().sum(dim=1, keepdim=True)  # (T + 1, 1)
+    squares = torch.addmm(lengths, centroids, points.T, alpha=-2)  # (T + 1, b), less |x|²
+    own = squares.gather(0, members)
+    squares.scatter_(0, members, torch.inf)
+    other = squares.new_full((len(members) + 1, len(points)), torch.inf)
+    other.scatter_reduce_(0, owner[:, None].expand_as(squares), squares, "amin")
+    offsets = points.square().sum(dim=1)
+    return (own + offsets).clamp(min=0).sqrt(), (other[:-1] + offsets).clamp(min=0).sqrt()
+
+
+def _neighborhoods(graph: PointGraph, clusterings: Population) -> list[Tensor]:
+    """Three shares, two nearest distances and two mean distances, each (m, n)."""
+    codes, k = clusterings.codes, graph.neighbors.shape[1]
+    count, within = (graph.distances.new_zeros(codes.shape) for _ in range(2))
+    # Where no neighbour qualifies, the next row to come is at least as far as the last one.
+    last = 2 * graph.distances[:, -1]
+    inside, outside = last.expand_as(count), last.expand_as(count)
+    shares: list[Tensor] = []
+    for rank, (neighbor, distance) in enumerate(
+        zip(graph.neighbors.unbind(1), graph.distances.unbind(1), strict=True), start=1
+    ):
+        same = codes[:, neighbor] == codes
+        count += same
+        within += same * distance
+        inside = torch.minimum(inside, torch.where(same, distance, torch.inf))
+        outside = torch.minimum(outside, torch.where(same, torch.inf, distance))
+        shares += [count / rank for size in (k // 4, k // 2, k) if rank == max(1, size)]
+    mean = torch.where(count > 0, within / count.clamp(min=1), last)
+    overall = graph.distances.mean(dim=1).expand_as(mean)
+    return [*shares, _log(inside), _log(outside), _log(overall), _log(mean)]
+
+
+def _centroid_features(graph: PointGraph, clusterings: Population) -> list[Tensor]:
+    """What the centroids say, in radii of the data and of the own cluster; seven of (m, n)."""
+    distances = centroid_distances(graph.points, clusterings)
+    own, other = ((lengths / graph.radius).float() for lengths in distances)
+    silhouette = (other - own) / torch.maximum(own, other).clamp(min=_SMALLEST)
+    silhouette = silhouette.masked_fill(other.isinf(), 0.0)
+    other = other.clamp(max=_FAR)
+    radii = clusterings.means(own.square()).sqrt()  # (T,)
+    radius = clusterings.spread(radii).clamp(min=_POINT)
+    return [
+        _log(own),
+        _log(other),
+        silhouette,
+        clusterings.spread(_log(radii)),
+        clusterings.spread(clusterings.shares.log()),
+        _log(own / radius),
+        _log(other / radius),
+    ]
+
+
+def _log(ratios: Tensor) -> Tensor:
+    return ratios.clamp(_SMALLEST, _LARGEST).log()

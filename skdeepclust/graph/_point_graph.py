@@ -1,0 +1,75 @@
+"""The geometry of a data set on its own scale: positions and nearest neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["PointGraph", "point_graph"]
+
+
+@dataclass(frozen=True)
+class PointGraph:
+    """Rows of a data set, centred and scaled, with their nearest neighbours.
+
+    Attributes
+    ----------
+    points : Tensor of shape (n, p)
+        Centred; lengths in units of the median distance to the farthest of the neighbours.
+        float64, so that tight clusters far apart keep their shape.
+    neighbors : Tensor of shape (n, k)
+        The k nearest other rows, the nearest first.
+    distances : Tensor of shape (n, k)
+        To these neighbours, in the same units; float32.
+    radius : float
+        Root of the mean squared distance to the centre, in the same units.
+    """
+
+    points: Tensor
+    neighbors: Tensor
+    distances: Tensor
+    radius: float
+
+
+def point_graph(points: Tensor, neighbors: Tensor) -> PointGraph:
+    """Centre and scale rows whose neighbours are known.
+
+    Parameters
+    ----------
+    points : Tensor of shape (n, p)
+    neighbors : Tensor of shape (n, k)
+        Indices of the k >= 1 nearest other rows, the nearest first.
+
+    Raises
+    ------
+    ValueError
+        If all rows are equal.
+    """
+    centered = _centered(points.double())
+    lengths = [(centered[neighbor] - centered).norm(dim=1) for neighbor in neighbors.unbind(1)]
+    distances = torch.stack(lengths, dim=1)  # (n, k)
+    unit = _unit(distances[:, -1], centered)
+    scaled = centered / unit
+    radius = float(scaled.square().sum(dim=1).mean().sqrt())
+    return PointGraph(scaled, neighbors, (distances / unit).float(), radius)
+
+
+def _centered(points: Tensor) -> Tensor:
+    """Rows around their mean, the largest coordinate of the order of 1."""
+    # Equal rows differ by exactly 0 from one of them, but not from their rounded mean.
+    shifted = points - points[0]
+    largest = shifted.abs().max()
+    if not bool(largest > 0):
+        raise ValueError("X has the same values in every row: there is nothing to cluster.")
+    shifted = shifted / largest  # squares neither overflow nor vanish
+    return shifted - shifted.mean(dim=0)
+
+
+def _unit(farthest: Tensor, centered: Tensor) -> float:
+    """Median non-zero distance (n,) to the last neighbour: among duplicates there is none."""
+    positive = farthest[farthest > 0]
+    if len(positive):
+        return float(positive.median())
+    return float(centered.norm(dim=1).max())

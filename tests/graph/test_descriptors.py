@@ -1,0 +1,159 @@
+"""The fourteen descriptors, against loops over rows in float64, and their invariances."""
+
+import math
+
+import pytest
+import torch
+
+from skdeepclust.graph import N_DESCRIPTORS, node_descriptors, point_graph, population
+from skdeepclust.graph import _descriptors as module
+
+
+def log(ratio):
+    return math.log(min(max(ratio, 1e-3), 1e3))
+
+
+def reference(points, neighbors, labels):
+    """Descriptors (n, 14) of one clustering, row by row."""
+    k = neighbors.shape[1]
+    distances = (points[neighbors] - points[:, None]).norm(dim=2)
+    positive = distances[:, -1][distances[:, -1] > 0]
+    unit = float(positive.median())
+    radius = float((points - points.mean(0)).square().sum(1).mean().sqrt())
+    names = labels[labels >= 0].unique()
+    centroids = {int(name): points[labels == name].mean(0) for name in names}
+    result = torch.zeros(len(points), N_DESCRIPTORS, dtype=torch.float64)
+    for i, name in enumerate(labels.tolist()):
+        if name < 0:
+            continue
+        same = (labels[neighbors[i]] == name).tolist()
+        near = list(zip((distances[i] / unit).tolist(), same, strict=True))
+        inside, outside = ([d for d, same in near if same is kind] for kind in (True, False))
+        last = 2 * near[-1][0]
+        own = float((points[i] - centroids[name]).norm())
+        others = [float((points[i] - c).norm()) for other, c in centroids.items() if other != name]
+        other = min(min(others, default=math.inf), 7.4 * radius)
+        spread = float((points[labels == name] - centroids[name]).square().sum(1).mean().sqrt())
+        silhouette = (other - own) / max(own, other, 1e-3 * radius) if others else 0.0
+        result[i] = torch.tensor(
+            [
+                *(
+                    sum(same for _, same in near[:s]) / s
+                    for s in (max(1, k // 4), max(1, k // 2), k)
+                ),
+                log(min([*inside, last])),
+                log(min([*outside, last])),
+                log(sum(d for d, _ in near) / k),
+                log(sum(inside) / len(inside) if inside else last),
+                log(own / radius),
+                log(other / radius),
+                silhouette,
+                log(spread / radius),
+                math.log(float((labels == name).double().mean())),
+                log(own / max(spread, 1e-4 * radius)),
+                log(other / max(spread, 1e-4 * radius)),
+            ]
+        )
+    return result
+
+
+def describe(points, neighbors, labels):
+    return node_descriptors(point_graph(points, neighbors), population(labels))
+
+
+def rotation(p):
+    square = torch.randn(p, p, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    return torch.linalg.qr(square).Q
+
+
+@pytest.mark.parametrize("k", [1, 2, 5, 12])
+def test_equal_to_loops_over_rows(points, neighbors, labels, k):
+    result = describe(points, neighbors[:, :k], labels)
+    expected = torch.stack([reference(points, neighbors[:, :k], row) for row in labels])
+    torch.testing.assert_close(result.double(), expected, rtol=1e-5, atol=1e-5)
+    assert result.dtype == torch.float32
+
+
+def test_many_columns(labels):
+    points = torch.randn(30, 100, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    neighbors = torch.cdist(points, points).argsort(dim=1)[:, 1:6]
+    expected = torch.stack([reference(points, neighbors, row) for row in labels])
+    result = describe(points, neighbors, labels)
+    torch.testing.assert_close(result.double(), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_cluster_of_duplicates(points, neighbors, labels):
+    """A radius of 0 leaves no digits of rounding, however far away the cluster is."""
+    points[:6] = 1e4
+    labels[:] = (torch.arange(30) >= 6).long()
+    expected = torch.stack([reference(points, neighbors, row) for row in labels])
+    result = describe(points, neighbors, labels)
+    torch.testing.assert_close(result.double(), expected, rtol=1e-5, atol=1e-5)
+    assert result[:, :6, 12].eq(math.log(1e-3)).all()
+
+
+def test_centroid_distances(points, labels):
+    centered, clusterings = points - points.mean(0), population(labels)
+    centroids = clusterings.centroids(centered)
+    own, other = module.centroid_distances(centered, clusterings)
+    for i in range(4):
+        for j in range(30):
+            lengths = (centered[j] - centroids).norm(dim=1)
+            code = int(clusterings.codes[i, j])
+            mine = lengths[code] if code >= 0 else centered[j].norm()
+            rest = [
+                float(length)
+                for number, length in enumerate(lengths)
+                if clusterings.owner[number] == i and number != code
+            ]
+            assert float(own[i, j]) == pytest.approx(float(mine), abs=1e-7)
+            assert float(other[i, j]) == pytest.approx(min(rest, default=math.inf))
+
+
+def test_blocks_of_rows_change_nothing(points, neighbors, labels, monkeypatch):
+    expected = describe(points, neighbors, labels)
+    monkeypatch.setattr(module, "_BLOCK_CELLS", 7 * 25)
+    torch.testing.assert_close(describe(points, neighbors, labels), expected)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_invariant_to_rotation_translation_and_scale(points, neighbors, labels, scale):
+    moved = scale * (points @ rotation(3) + torch.tensor([300.0, -20.0, 5.0]))
+    torch.testing.assert_close(
+        describe(moved, neighbors, labels),
+        describe(points, neighbors, labels),
+        rtol=1e-5,
+        atol=1e-6,
+    )
+
+
+def test_rows_permute_along(points, neighbors, labels):
+    order = torch.randperm(30, generator=torch.Generator().manual_seed(2))
+    permuted = describe(points[order], order.argsort()[neighbors[order]], labels[:, order])
+    torch.testing.assert_close(
+        permuted, describe(points, neighbors, labels)[:, order], rtol=1e-5, atol=1e-6
+    )
+
+
+def test_invariant_to_names_of_clusters(points, neighbors, labels):
+    renamed = torch.where(labels < 0, -3, 2000 - 17 * labels)
+    torch.testing.assert_close(
+        describe(points, neighbors, renamed), describe(points, neighbors, labels)
+    )
+
+
+def test_clusterings_do_not_see_each_other(points, neighbors, labels):
+    together = describe(points, neighbors, labels)
+    alone = torch.cat([describe(points, neighbors, row[None]) for row in labels])
+    torch.testing.assert_close(together, alone)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e12])
+def test_finite_on_extreme_rows(offset):
+    """A far outlier, duplicates and every row a cluster of its own."""
+    points = torch.zeros(12, 2, dtype=torch.float64)
+    points[6:, 0] = torch.arange(6)
+    points[-1] = 1e10
+    neighbors = torch.cdist(points, points).fill_diagonal_(torch.inf).argsort(dim=1)[:, :3]
+    labels = torch.stack([torch.arange(12), torch.arange(12) // 6, torch.zeros(12).long()])
+    assert describe(points + offset, neighbors, labels).isfinite().all()

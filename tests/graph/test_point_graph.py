@@ -1,0 +1,75 @@
+"""Positions and distances in units of the neighbourhood."""
+
+import pytest
+import torch
+
+from skdeepclust.graph import point_graph
+
+
+def rotation(p):
+    square = torch.randn(p, p, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    return torch.linalg.qr(square).Q
+
+
+def assert_same_lengths(left, right, rtol=1e-6):
+    torch.testing.assert_close(left.distances, right.distances, rtol=rtol, atol=0.0)
+    torch.testing.assert_close(
+        torch.cdist(left.points, left.points),
+        torch.cdist(right.points, right.points),
+        rtol=rtol,
+        atol=1e-6,
+    )
+    assert left.radius == pytest.approx(right.radius, rel=rtol)
+
+
+def test_lengths_are_in_units_of_the_neighborhood(points, neighbors):
+    graph = point_graph(points, neighbors)
+    distances = torch.stack([(points[neighbors[i]] - points[i]).norm(dim=1) for i in range(30)])
+    unit = distances[:, -1].sort().values[14]
+    torch.testing.assert_close(graph.distances, (distances / unit).float())
+    torch.testing.assert_close(graph.points, (points - points.mean(0)) / unit)
+    assert graph.radius == pytest.approx(float(graph.points.norm() / 30**0.5))
+    assert torch.equal(graph.neighbors, neighbors)
+    assert graph.points.dtype == torch.float64
+    assert graph.distances.dtype == torch.float32
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-6, 1e6, 1e200])
+def test_invariant_to_scale(points, neighbors, scale):
+    assert_same_lengths(point_graph(scale * points, neighbors), point_graph(points, neighbors))
+
+
+def test_invariant_to_rotation_and_translation(points, neighbors):
+    moved = points @ rotation(3) + torch.tensor([1e6, -1e6, 3.0])
+    assert_same_lengths(point_graph(moved, neighbors), point_graph(points, neighbors))
+
+
+def test_offset_of_single_precision_rows(points, neighbors):
+    """What float32 can tell apart beside an offset is kept."""
+    coarse = (points * 64).round() / 64
+    moved = (coarse + 1000).float()
+    assert_same_lengths(point_graph(moved, neighbors), point_graph(coarse, neighbors))
+
+
+def test_duplicates_do_not_set_the_unit(points, neighbors):
+    """Rows whose farthest neighbour is at distance 0 have no say."""
+    points[1:20] = points[0]
+    neighbors[:20] = torch.arange(20).roll(-1)[:, None]
+    graph = point_graph(points, neighbors)
+    farthest = (points[neighbors[20:, -1]] - points[20:]).norm(dim=1)
+    torch.testing.assert_close(graph.distances[20:, -1], (farthest / farthest.median()).float())
+    assert graph.distances[:20].eq(0).all()
+
+
+def test_neighborhoods_of_duplicates_alone(points):
+    """Then the unit is the distance of the farthest row to the centre."""
+    pairs = points[:5].repeat_interleave(2, dim=0)
+    graph = point_graph(pairs, torch.arange(10).reshape(5, 2).flip(1).reshape(10, 1))
+    assert graph.distances.eq(0).all()
+    assert float(graph.points.norm(dim=1).max()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e9])
+def test_equal_rows_are_refused(value):
+    with pytest.raises(ValueError, match="same values in every row"):
+        point_graph(torch.full((7, 3), value, dtype=torch.float64), torch.zeros(7, 1).long())
