@@ -1,0 +1,76 @@
+"""The critic as a network: graph encoder, then a score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from ..graph import Encoding, GraphEncoder, PointGraph, Population, node_descriptors, population
+
+__all__ = ["CriticNetwork", "CriticOutput"]
+
+
+class CriticOutput(NamedTuple):
+    """What the critic says about m clusterings.
+
+    Attributes
+    ----------
+    scores : Tensor of shape (m,)
+        Higher is better.
+    encoding : Encoding
+        The embedding ẑ of each clustering, and the vectors of its clusters and rows.
+    clusterings : Population
+    """
+
+    scores: Tensor
+    encoding: Encoding
+    clusterings: Population
+
+
+class CriticNetwork(nn.Module):
+    """Score clusterings of a data set by what a graph encoder makes of them.
+
+    Parameters
+    ----------
+    hidden : tuple of int, default=(128, 64)
+        Widths of the hidden layers from ẑ to the score.
+    **encoder
+        Parameters of `GraphEncoder`.
+    """
+
+    def __init__(self, hidden: Sequence[int] = (128, 64), **encoder: Any) -> None:
+        super().__init__()
+        self.encoder = GraphEncoder(**encoder)
+        widths = [self.encoder.embedding_dim, *hidden]
+        layers: list[nn.Module] = []
+        for n_in, n_out in pairwise(widths):
+            layers += [nn.Linear(n_in, n_out), nn.ReLU()]
+        self.head = nn.Sequential(*layers, nn.Linear(widths[-1], 1))
+
+    def forward(self, graph: PointGraph, labels: Tensor) -> CriticOutput:
+        """Score clusterings.
+
+        Parameters
+        ----------
+        graph : PointGraph
+            Of n rows.
+        labels : Tensor of shape (m, n)
+            Any integers, negative ones for noise.
+        """
+        clusterings = population(labels)
+        return self.judge(node_descriptors(graph, clusterings), graph, clusterings)
+
+    def judge(
+        self, descriptors: Tensor, graph: PointGraph, clusterings: Population
+    ) -> CriticOutput:
+        """Score clusterings whose descriptors (m, n, 14) are known."""
+        encoding = self.encoder(descriptors, graph, clusterings)
+        return CriticOutput(self.score_embedding(encoding.embedding), encoding, clusterings)
+
+    def score_embedding(self, embedding: Tensor) -> Tensor:
+        """Scores (m,) of embedded clusterings (m, e)."""
+        scores: Tensor = self.head(embedding).squeeze(1)
+        return scores

@@ -1,0 +1,109 @@
+"""Tasks to learn from: data sets with clusterings of known quality."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.parallel import Parallel, delayed
+from torch import Tensor
+
+from ..graph import PointGraph, Population, node_descriptors, population
+from ._geometry import measure_points
+from ._proposals import propose_clusterings, quality
+from ._synthetic import draw_dataset
+
+__all__ = ["Task", "draw_tasks", "make_task"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A data set and clusterings of it.
+
+    Attributes
+    ----------
+    graph : PointGraph
+        Of n rows.
+    labels : Tensor of shape (m, n)
+        Clusterings, int16; the first is the truth.
+    quality : Tensor of shape (m,)
+        Adjusted Rand index with the truth, float32.
+    family : str
+        Where the data set comes from.
+    """
+
+    graph: PointGraph
+    labels: Tensor
+    quality: Tensor
+    family: str = ""
+
+    @cached_property
+    def clusterings(self) -> Population:
+        """The clusterings with their clusters numbered."""
+        return population(self.labels.long())
+
+    @cached_property
+    def descriptors(self) -> Tensor:
+        """Of every row in every clustering, (m, n, 14) float16: they take most of the memory."""
+        return node_descriptors(self.graph, self.clusterings).half()
+
+    def extended(self, labelings: Iterable[NDArray[np.integer]], y: ArrayLike) -> Task:
+        """The same data set with further clusterings, rated by the truth `y`."""
+        more = np.stack(list(labelings)).astype(np.int16)
+        return Task(
+            self.graph,
+            torch.cat([self.labels, torch.from_numpy(more)]),
+            torch.cat([self.quality, _rated(y, more)]),
+            self.family,
+        )
+
+
+def make_task(
+    X: NDArray[np.floating],
+    y: ArrayLike,
+    rng: np.random.RandomState,
+    n_proposals: int = 24,
+    family: str = "",
+) -> Task:
+    """Propose clusterings of a labelled data set, the truth first, and rate them."""
+    labels = np.stack(propose_clusterings(X, rng, y, n_proposals)).astype(np.int16)
+    return Task(measure_points(X), torch.from_numpy(labels), _rated(y, labels), family)
+
+
+def draw_tasks(
+    n_tasks: int,
+    rng: np.random.RandomState,
+    families: Sequence[str] | None = None,
+    n_proposals: int = 24,
+    n_jobs: int | None = None,
+) -> list[Task]:
+    """Tasks on synthetic data sets.
+
+    Parameters
+    ----------
+    n_tasks : int
+    rng : RandomState
+        Gives every task a seed of its own, so that `n_jobs` changes nothing.
+    families : sequence of str, optional
+        Default: all of `FAMILIES`.
+    n_proposals : int, default=24
+    n_jobs : int, optional
+        Processes; see joblib.
+    """
+    seeds = rng.randint(np.iinfo(np.int32).max, size=n_tasks)
+    draw = delayed(_draw_task)
+    return list(Parallel(n_jobs)(draw(int(seed), families, n_proposals) for seed in seeds))
+
+
+def _draw_task(seed: int, families: Sequence[str] | None, n_proposals: int) -> Task:
+    rng = np.random.RandomState(seed)
+    data = draw_dataset(rng, families)
+    return make_task(data.X, data.y, rng, n_proposals, data.family)
+
+
+def _rated(y: ArrayLike, labels: NDArray[np.integer]) -> Tensor:
+    return torch.from_numpy(np.asarray(quality(y, list(labels)), dtype=np.float32))

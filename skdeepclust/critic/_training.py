@@ -1,0 +1,131 @@
+"""Training of a critic on tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import cos, pi
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..graph import reconstruction_loss
+from ._network import CriticNetwork
+from ._objectives import ranking_loss, regression_loss, wasserstein_loss
+from ._tasks import Task
+
+__all__ = ["CriticPlan", "train_critic"]
+
+
+@dataclass(frozen=True)
+class CriticPlan:
+    """How to train a critic.
+
+    Attributes
+    ----------
+    ranking, regression, wasserstein, reconstruction : float
+        Weights of the objectives; 0 leaves one out.
+    n_epochs : int
+        Passes over the tasks.
+    batch_size : int
+        Tasks of a step.
+    learning_rate : float
+        Peak of the cosine schedule of AdamW.
+    weight_decay : float
+    """
+
+    ranking: float = 1.0
+    regression: float = 10.0
+    wasserstein: float = 0.0
+    reconstruction: float = 0.1
+    n_epochs: int = 4
+    batch_size: int = 4
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-4
+
+
+def train_critic(
+    network: CriticNetwork,
+    tasks: Sequence[Task],
+    plan: CriticPlan,
+    rng: np.random.RandomState,
+    on_epoch: Callable[[dict[str, float]], Any] | None = None,
+) -> dict[str, list[float]]:
+    """Train in place; the mean loss of each epoch.
+
+    Parameters
+    ----------
+    network : CriticNetwork
+    tasks : sequence of Task
+    plan : CriticPlan
+    rng : RandomState
+    on_epoch : callable, optional
+        Called with the figures of each epoch.
+    """
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
+    )
+    generator = torch.Generator().manual_seed(int(rng.randint(np.iinfo(np.int32).max)))
+    history: dict[str, list[float]] = {"loss": []}
+    network.train()
+    for epoch in range(plan.n_epochs):
+        order = rng.permutation(len(tasks))
+        losses = []
+        for start in range(0, len(order), plan.batch_size):
+            _set_learning_rate(optimizer, plan, epoch + start / len(order))
+            batch = [tasks[i] for i in order[start : start + plan.batch_size]]
+            losses.append(_step(network, optimizer, batch, plan, generator))
+        history["loss"].append(float(np.mean(losses)))
+        if on_epoch is not None:
+            on_epoch({"loss": history["loss"][-1]})
+    network.eval()
+    return history
+
+
+def _step(
+    network: CriticNetwork,
+    optimizer: torch.optim.Optimizer,
+    batch: Sequence[Task],
+    plan: CriticPlan,
+    generator: torch.Generator,
+) -> float:
+    """One step; gradients add up task by task, so that only one is in memory."""
+    optimizer.zero_grad(set_to_none=True)
+    total = 0.0
+    for task in batch:
+        loss = task_loss(network, task, plan, generator) / len(batch)
+        loss.backward()
+        total += loss.item()
+    torch.nn.utils.clip_grad_norm_(network.parameters(), 10.0)
+    optimizer.step()
+    return total
+
+
+def task_loss(
+    network: CriticNetwork, task: Task, plan: CriticPlan, generator: torch.Generator
+) -> Tensor:
+    """Weighted objectives of one task, of shape ()."""
+    graph, clusterings = task.graph, task.clusterings
+    output = network.judge(task.descriptors.float(), graph, clusterings)
+    loss = plan.ranking * ranking_loss(output.scores, task.quality)
+    loss = loss + plan.regression * regression_loss(output.scores, task.quality)
+    if plan.wasserstein:
+        embedding = output.encoding.embedding
+        loss = loss + plan.wasserstein * wasserstein_loss(
+            network.score_embedding, embedding[:1], embedding[1:], generator=generator
+        )
+    if plan.reconstruction:
+        nodes = output.encoding.nodes
+        loss = loss + plan.reconstruction * reconstruction_loss(
+            nodes, graph, clusterings, generator
+        )
+    return loss
+
+
+def _set_learning_rate(optimizer: torch.optim.Optimizer, plan: CriticPlan, epoch: float) -> None:
+    """Half a cosine from the peak to a hundredth of it."""
+    share = 0.01 + 0.99 * 0.5 * (1 + cos(pi * epoch / plan.n_epochs))
+    for group in optimizer.param_groups:
+        group["lr"] = plan.learning_rate * share

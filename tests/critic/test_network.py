@@ -1,0 +1,66 @@
+"""The critic network: scores of clusterings, whatever their names, order and scale."""
+
+import numpy as np
+import pytest
+import torch
+
+from skdeepclust.critic._geometry import measure_points
+from skdeepclust.critic._network import CriticNetwork
+
+
+@pytest.fixture(scope="module")
+def network():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return CriticNetwork().eval()
+
+
+def draw(n=60, p=3, seed=0):
+    rng = np.random.RandomState(seed)
+    labels = np.stack([np.arange(n) % k for k in (1, 2, 5)] + [rng.randint(-1, 4, n)])
+    return rng.standard_normal((n, p)) + 3 * labels[1][:, None], labels
+
+
+def score(network, X, labels):
+    with torch.no_grad():
+        return network(measure_points(X), torch.from_numpy(labels)).scores
+
+
+def test_one_score_and_one_embedding_for_each_clustering(network):
+    X, labels = draw()
+    with torch.no_grad():
+        output = network(measure_points(X), torch.from_numpy(labels))
+    assert output.scores.shape == (4,)
+    assert output.encoding.embedding.shape == (4, network.encoder.embedding_dim)
+    assert torch.isfinite(output.scores).all()
+    assert len(torch.unique(output.scores)) == 4
+    torch.testing.assert_close(network.score_embedding(output.encoding.embedding), output.scores)
+
+
+def test_a_score_does_not_depend_on_the_other_clusterings(network):
+    X, labels = draw()
+    alone = torch.cat([score(network, X, labels[i : i + 1]) for i in range(4)])
+    torch.testing.assert_close(score(network, X, labels), alone, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("change", ["names", "order", "rotation", "shift", "small", "large"])
+def test_scores_are_invariant(network, change):
+    X, labels = draw()
+    expected = score(network, X, labels)
+    if change == "names":
+        labels = np.where(labels >= 0, 17 - 3 * labels, -1)
+    elif change == "order":
+        order = np.random.RandomState(1).permutation(len(X))
+        X, labels = X[order], labels[:, order]
+    elif change == "rotation":
+        X = X @ np.linalg.qr(np.random.RandomState(2).standard_normal((3, 3)))[0]
+    else:
+        X = {"shift": X + 1000.0, "small": 1e-6 * X, "large": 1e6 * X}[change]
+    torch.testing.assert_close(score(network, X, labels), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_few_rows_and_hidden_layers():
+    network = CriticNetwork(hidden=(), n_rounds=0, kind="complete")
+    X = np.array([[0.0], [1.0], [5.0]])
+    assert score(network, X, np.array([[0, 0, 1]])).shape == (1,)
+    assert len(list(network.head)) == 1

@@ -1,0 +1,54 @@
+"""Tasks: the truth comes first, every clustering is rated, everything is reproducible."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import make_blobs
+from sklearn.metrics import adjusted_rand_score
+
+from skdeepclust.critic._tasks import draw_tasks, make_task
+from skdeepclust.graph import node_descriptors, population
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_blobs(90, centers=3, cluster_std=0.8, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def task(data):
+    return make_task(*data, np.random.RandomState(0), n_proposals=10)
+
+
+def test_truth_comes_first_and_all_are_rated(task, data):
+    assert task.labels.shape == (10, 90)
+    assert task.labels.dtype == torch.int16
+    assert float(task.quality[0]) == 1
+    for labels, rated in zip(task.labels.numpy(), task.quality, strict=True):
+        if (labels >= 0).all():
+            expected = adjusted_rand_score(data[1], labels)
+            assert float(rated) == pytest.approx(expected, abs=1e-6)
+
+
+def test_descriptors_are_those_of_the_clusterings(task):
+    expected = node_descriptors(task.graph, population(task.labels.long()))
+    torch.testing.assert_close(task.descriptors.float(), expected, rtol=2e-3, atol=2e-3)
+
+
+def test_extension_keeps_what_is_there(task, data):
+    more = task.extended([data[1], np.arange(90) % 4], data[1])
+    assert more.labels.shape == (12, 90)
+    torch.testing.assert_close(more.quality[:10], task.quality)
+    assert float(more.quality[10]) == 1
+    assert float(more.quality[11]) < 0.1
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_tasks_follow_from_the_seed_alone(n_jobs):
+    first = draw_tasks(3, np.random.RandomState(5), ["moons", "boxes"], 6)
+    second = draw_tasks(3, np.random.RandomState(5), ["moons", "boxes"], 6, n_jobs)
+    for one, other in zip(first, second, strict=True):
+        assert one.family == other.family
+        assert one.family in ("moons", "boxes")
+        torch.testing.assert_close(one.graph.points, other.graph.points)
+        torch.testing.assert_close(one.labels, other.labels)
