@@ -57,7 +57,9 @@ def test_wasserstein_training_puts_the_truth_first_more_often(tasks):
 
 def test_trained_critic_chooses_well_on_new_data(tasks):
     network = make_network()
-    train_critic(network, tasks, CriticPlan(n_epochs=20, learning_rate=5e-3), np.random.RandomState(0))
+    train_critic(
+        network, tasks, CriticPlan(n_epochs=20, learning_rate=5e-3), np.random.RandomState(0)
+    )
     new = draw_tasks(12, np.random.RandomState(7), ["gaussians", "moons", "boxes"], 10)
     with torch.no_grad():
         chosen = [int(network(t.graph, t.labels.long()).scores.argmax()) for t in new]
