@@ -4,11 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from skdeepclust.critic import _view as view_module
 from skdeepclust.critic import draw_dataset, propose_clusterings, quality
-from skdeepclust.critic._algorithms import ALGORITHMS
-from skdeepclust.critic._damage import DAMAGES, complete_noise, smooth
-from skdeepclust.critic._view import DataView
 
 
 def make_blobs(n=90, k=3, p=2, seed=0):
@@ -94,87 +90,6 @@ def test_awkward_data(kind):
     for labels in propose_clusterings(X, np.random.RandomState(0), y[: len(X)], 40):
         assert_canonical(labels, len(X))
     assert len(propose_clusterings(X, np.random.RandomState(0), n_proposals=4)) >= 2
-
-
-@pytest.mark.parametrize("name", ALGORITHMS)
-def test_algorithms_find_easy_clusters(name):
-    X, y = make_blobs(120)
-    view = DataView(X, np.random.RandomState(0))
-    found = [ALGORITHMS[name](view, np.random.RandomState(seed), 3) for seed in range(8)]
-    assert all(labels.shape == (120,) for labels in found)
-    assert quality(y, found).max() > 0.95
-
-
-def test_costly_algorithms_see_a_part_of_the_rows(monkeypatch):
-    monkeypatch.setattr(view_module, "_MAX_COSTLY_ROWS", 60)
-    monkeypatch.setattr(view_module, "_MAX_DENSE_ROWS", 40)
-    X, y = make_blobs(300)
-    view = DataView(X, np.random.RandomState(0))
-    assert len(view.few) == 60
-    np.testing.assert_array_equal(view.extend(y[view.costly]), y)
-    for name in ("ward", "spectral", "hdbscan", "birch", "mixture_full"):
-        found = [ALGORITHMS[name](view, np.random.RandomState(seed), 3) for seed in range(6)]
-        assert quality(y, found).max() > 0.95
-
-
-def test_view_of_many_features_keeps_distances():
-    rng = np.random.RandomState(0)
-    X = rng.standard_normal((30, 5)) @ rng.standard_normal((5, 60))
-    view = DataView(X, rng)
-    assert view.X.shape == (30, 32)
-    ratio = np.linalg.norm(view.X[1:] - view.X[0], axis=1) / np.linalg.norm(X[1:] - X[0], axis=1)
-    np.testing.assert_allclose(ratio, ratio[0])
-
-
-@pytest.mark.parametrize("name", DAMAGES)
-def test_damages_change_labels_and_not_their_input(name):
-    X, y = make_blobs(120, 4)
-    view = DataView(X + 4 * np.random.RandomState(1).standard_normal(X.shape), rng0())
-    before = y.copy()
-    found = [DAMAGES[name](view, np.random.RandomState(seed), y) for seed in range(6)]
-    np.testing.assert_array_equal(y, before)
-    assert all(labels.shape == y.shape for labels in found)
-    assert any(not np.array_equal(labels, y) for labels in found)
-    assert 0 < quality(y, found).mean() < 1
-
-
-def rng0():
-    return np.random.RandomState(0)
-
-
-@pytest.mark.parametrize("name", DAMAGES)
-def test_damages_of_a_single_cluster(name):
-    X, _ = make_blobs(40)
-    labels = DAMAGES[name](DataView(X, rng0()), rng0(), np.zeros(40, dtype=np.int64))
-    assert labels.shape == (40,)
-
-
-def test_merges_and_splits_change_the_number_of_clusters():
-    X, y = make_blobs(120, 4)
-    view = DataView(X, rng0())
-    counts = {
-        name: len(np.unique(DAMAGES[name](view, rng0(), y)))
-        for name in ("merge_nearest", "merge_random", "dissolve", "split_hyperplane", "split_all")
-    }
-    assert counts["merge_nearest"] == counts["dissolve"] == 3
-    assert counts["merge_random"] < 4
-    assert counts["split_hyperplane"] == 5
-    assert counts["split_all"] == 8
-
-
-def test_smoothing_mends_scattered_errors():
-    X, y = make_blobs(120)
-    wrong = y.copy()
-    wrong[:10] = (y[:10] + 1) % 3
-    view = DataView(X, rng0())
-    np.testing.assert_array_equal(smooth(view, wrong), y)
-    np.testing.assert_array_equal(smooth(view, y, 3), y)
-
-
-def test_completed_noise_joins_the_nearest_cluster():
-    X, y = make_blobs(90)
-    labels = np.where(np.arange(90) < 20, -1, y)
-    np.testing.assert_array_equal(complete_noise(DataView(X, rng0()), labels), y)
 
 
 def test_quality_equals_adjusted_rand_score_without_noise():

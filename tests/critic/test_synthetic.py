@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 
 from skdeepclust.critic import FAMILIES, draw_dataset
-from skdeepclust.critic._layout import place, spread_points, uniform_ball
-from skdeepclust.critic._modifiers import MODIFIERS, modify
 from skdeepclust.critic._synthetic import separation
 
 
@@ -94,86 +92,6 @@ def test_without_structure_there_is_one_cluster():
     for seed in range(5):
         y = draw(seed, ["no_structure", "single_shape"]).y
         assert set(y) <= {-1, 0}
-
-
-@pytest.mark.parametrize("name", MODIFIERS)
-@pytest.mark.parametrize("p", [1, 2, 256])
-def test_modifiers_keep_rows_finite_and_labels_known(name, p):
-    rng = np.random.RandomState(0)
-    X, y = rng.standard_normal((60, p)), np.arange(60) % 3
-    before = X.copy(), y.copy()
-    found, labels = MODIFIERS[name][1](rng, X, y)
-    assert found.shape[0] == len(labels) == 60
-    assert p <= found.shape[1] <= 256
-    assert np.isfinite(found).all()
-    assert set(labels) <= {-1, 0, 1, 2}
-    np.testing.assert_array_equal(X, before[0])
-    np.testing.assert_array_equal(y, before[1])
-
-
-def test_outliers_are_far_and_unlabelled():
-    rng = np.random.RandomState(0)
-    X, y = rng.standard_normal((300, 2)), np.zeros(300, dtype=int)
-    found, labels = MODIFIERS["outliers"][1](rng, X, y)
-    far = labels == -1
-    assert 0 < far.sum() <= 0.06 * 300
-    np.testing.assert_array_equal(found[~far], X[~far])
-    distances = np.linalg.norm(found[far][:, None] - found[~far], axis=2).min(axis=1)
-    assert distances.min() > 0.2
-
-
-def test_rounded_values_are_integers_and_copies_are_copies():
-    rng = np.random.RandomState(0)
-    X, y = rng.standard_normal((100, 3)), np.arange(100)
-    rounded = MODIFIERS["round"][1](rng, X, y)[0]
-    np.testing.assert_array_equal(rounded, np.round(rounded))
-    copied, labels = MODIFIERS["duplicates"][1](rng, X, y)
-    np.testing.assert_array_equal(copied, X[labels])
-    assert len(np.unique(labels)) < 100
-
-
-def test_modify_is_reproducible():
-    X, y = np.random.RandomState(1).standard_normal((50, 3)), np.arange(50) % 2
-    for seed in range(10):
-        first, second = (modify(np.random.RandomState(seed), X, y) for _ in range(2))
-        np.testing.assert_array_equal(first[0], second[0])
-        np.testing.assert_array_equal(first[1], second[1])
-
-
-@pytest.mark.parametrize(("k", "p"), [(1, 3), (2, 1), (20, 1), (10, 5)])
-def test_closest_centres_are_exactly_the_gap_apart(k, p):
-    centers = spread_points(np.random.RandomState(0), k, p, 3.0)
-    assert centers.shape == (k, p)
-    distances = np.linalg.norm(centers[:, None] - centers, axis=2)[np.triu_indices(k, 1)]
-    assert k == 1 or distances.min() == pytest.approx(3.0)
-
-
-def test_gap_is_measured_in_spreads_along_the_line_of_centres():
-    scales = np.array([1.0, 2.0, 5.0])
-    centers = spread_points(
-        np.random.RandomState(0), 3, 2, 2.0, lambda u: np.tile(scales[:, None], len(u))
-    )
-    ratios = [
-        np.linalg.norm(centers[i] - centers[j]) / (scales[i] + scales[j])
-        for i, j in [(0, 1), (0, 2), (1, 2)]
-    ]
-    assert min(ratios) == pytest.approx(2.0)
-
-
-def test_placed_shapes_keep_apart():
-    rng = np.random.RandomState(0)
-    parts = place(rng, [uniform_ball(rng, 40, 2) for _ in range(6)], 3.0)
-    for i, first in enumerate(parts):
-        inner = np.linalg.norm(first[:, None] - first, axis=2) + 9 * np.eye(40)
-        for second in parts[:i]:
-            outer = np.linalg.norm(first[:, None] - second, axis=2)
-            assert outer.min() > 2 * np.median(inner.min(axis=1))
-
-
-def test_ball_is_filled_evenly():
-    radii = np.linalg.norm(uniform_ball(np.random.RandomState(0), 4_000, 3), axis=1)
-    assert radii.max() <= 1
-    assert np.mean(radii < 0.5) == pytest.approx(0.125, abs=0.02)
 
 
 def test_separation_counts_rows_with_mostly_own_neighbours():
