@@ -180,9 +180,10 @@ def verdict(margin: float, strict: bool = False) -> str:
 def ablation_report(records: Mapping[str, Any]) -> list[str]:
     """A table of the variants of our method for each budget."""
     parts: list[str] = []
-    for minutes, found in sorted_budgets(records.get("ablation", {})):
-        table = ablation_table(collect(found))
-        parts += [f"## Variants of {OURS}, {minutes} minutes of training", table]
+    for kind, where in (("choice", " on held-out background alphabets"), ("ablation", "")):
+        for minutes, found in sorted_budgets(records.get(kind, {})):
+            title = f"## Variants of {OURS}{where}, {minutes} minutes of training"
+            parts += [title, ablation_table(collect(found))]
     note = "Each variant differs in one thing from the default; gains over the default seed by seed"
     return [*parts, f"{note}, in accuracy by `cluster`."] if parts else []
 

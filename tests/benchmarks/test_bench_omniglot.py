@@ -195,10 +195,12 @@ def test_settings_are_tried_on_alphabets_that_were_not_learned(program, tables, 
     inner = program.hold_out_alphabets(task)
     assert not set(inner.alphabets) & set(inner.new_alphabets)
     assert set(inner.alphabets) | set(inner.new_alphabets) == set(task.alphabets)
-    monkeypatch.setattr(program, "GRID", {"batch_size": [160, 192]})
+    monkeypatch.setattr(
+        program, "TRIALS", [{"batch_size": 160}, {"batch_size": 192, "sharpness": 2.0}]
+    )
     store = program.Store(None, {})
     program.tune_methods(task, program.parse_options(_QUICK), store)
     (table,) = _rows(tables.tuning_report(store.records), cells)
-    assert table[0] == ["method", "batch_size=160", "batch_size=192"]
+    assert table[0] == ["method", "batch_size=160", "batch_size=192, sharpness=2.0"]
     assert table[2][0] == _OURS
     assert all(0 <= float(value) <= 1 for value in table[2][1:])
