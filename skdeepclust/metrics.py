@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
+from sklearn.base import BaseEstimator
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
 
-from skdeepclust.model_selection import _check_same_length, _class_codes, _labelled_part
+from ._retrieval import check_k, check_option, map_at_r, recall_at_k
+from .model_selection import _check_same_length, _class_codes, _labelled_part, _n_rows
 
 __all__ = [
     "clustering_accuracy",
+    "critic_scorer",
     "map_at_r",
     "recall_at_k",
     "recall_at_k_scorer",
     "zero_shot_clustering_scorer",
 ]
 
-IntArray = NDArray[np.intp]
-FloatArray = NDArray[Any]
-
-# Similarities per block: 32 MiB of float64, and a few times that while they are ordered.
-_BLOCK_CELLS = 2**22
+# Score of what is no clustering: below every other, yet finite, so that means and deviations over
+# splits are, too, and a grid search ends without a warning.
+_REFUSED = -float(np.finfo(np.float32).max)
 
 
 def clustering_accuracy(labels_true: ArrayLike, labels_pred: ArrayLike) -> float:
@@ -72,111 +75,6 @@ def clustering_accuracy(labels_true: ArrayLike, labels_pred: ArrayLike) -> float
     counts = contingency_matrix(true, pred)
     matched = linear_sum_assignment(counts, maximize=True)
     return float(counts[matched].sum() / len(true))
-
-
-def recall_at_k(
-    embedding: ArrayLike, labels: ArrayLike, k: int | Sequence[int] = 1, *, metric: str = "cosine"
-) -> float | NDArray[np.float64]:
-    """Share of rows with a row of their own class among their k nearest other rows.
-
-    Every row is a query against all the others. Rows that are alone in their class could
-    never be answered: they are no queries, but they remain among the possible answers. Of
-    equally near rows the first one in `embedding` is taken for the nearer; equal rows are
-    always equally near. Similarities are computed in blocks of bounded memory.
-
-    Parameters
-    ----------
-    embedding : array-like of shape (n, d)
-        One row per object. float32 is computed in float32, all else in float64.
-    labels : array-like of shape (n,)
-        Classes, of any sortable type. Here -1 is a class like any other.
-    k : int or sequence of int, default=1
-        Number of neighbours, from 1 to n - 1.
-    metric : {"cosine", "euclidean"}, default="cosine"
-        How near is measured. A row of zeros has the cosine 0 with every row.
-
-    Returns
-    -------
-    float or ndarray of shape (len(k),)
-        Between 0 and 1; an array if `k` is a sequence.
-
-    Raises
-    ------
-    ValueError
-        If no class has two rows, or an argument is not as described.
-
-    References
-    ----------
-    H. O. Song, Y. Xiang, S. Jegelka, S. Savarese, "Deep Metric Learning via Lifted
-    Structured Feature Embedding", CVPR 2016.
-
-    Examples
-    --------
-    >>> from skdeepclust.metrics import recall_at_k
-    >>> embedding = [[0.0], [1.0], [2.0], [9.0], [12.0]]
-    >>> recall_at_k(embedding, ["a", "a", "b", "b", "b"], k=[1, 3], metric="euclidean")
-    array([0.8, 1. ])
-
-    """
-    points, codes, n_relevant = _check_retrieval(embedding, labels, metric)
-    ks = _check_k(k, len(points) - 1)
-    queries = np.flatnonzero(n_relevant)
-    found = np.zeros(len(ks))
-    for _, hits in _hits(points, codes, queries, np.full(len(queries), ks.max()), metric):
-        found += hits.cumsum(axis=1)[:, ks - 1].astype(bool).sum(axis=0)
-    recall = found / len(queries)
-    return float(recall[0]) if isinstance(k, (int, np.integer)) else recall
-
-
-def map_at_r(embedding: ArrayLike, labels: ArrayLike, *, metric: str = "cosine") -> float:
-    """Mean average precision at R, R being the number of other rows of the query's class.
-
-    The value of one query is ``1/R * sum(P(i) * rel(i) for i in 1..R)``: rel(i) is 1 if the
-    i-th nearest other row is of the query's class and 0 otherwise, P(i) the share of such
-    rows among the i nearest. Queries and ties are those of :func:`recall_at_k`.
-
-    Parameters
-    ----------
-    embedding : array-like of shape (n, d)
-        One row per object.
-    labels : array-like of shape (n,)
-        Classes, of any sortable type. Here -1 is a class like any other.
-    metric : {"cosine", "euclidean"}, default="cosine"
-        How near is measured.
-
-    Returns
-    -------
-    float
-        Between 0 and 1 (the R nearest rows of each query are the R right ones).
-
-    Raises
-    ------
-    ValueError
-        If no class has two rows, or an argument is not as described.
-
-    References
-    ----------
-    K. Musgrave, S. Belongie, S.-N. Lim, "A Metric Learning Reality Check", ECCV 2020.
-
-    Examples
-    --------
-    >>> from skdeepclust.metrics import map_at_r
-    >>> embedding = [[0.0], [1.0], [3.0], [4.5], [9.0]]
-    >>> map_at_r(embedding, ["a", "a", "b", "b", "b"], metric="euclidean")
-    0.8
-
-    """
-    points, codes, n_relevant = _check_retrieval(embedding, labels, metric)
-    # From small classes to large ones: a block ranks no more neighbours than it needs.
-    queries = np.argsort(n_relevant, kind="stable")[np.count_nonzero(n_relevant == 0) :]
-    depth = n_relevant[queries]
-    total = 0.0
-    for block, hits in _hits(points, codes, queries, depth, metric):
-        rank = np.arange(1, hits.shape[1] + 1)
-        hits &= rank <= depth[block, None]
-        precision = hits.cumsum(axis=1) / rank
-        total += float(((precision * hits).sum(axis=1) / depth[block]).sum())
-    return total / len(queries)
 
 
 def recall_at_k_scorer(
@@ -227,8 +125,8 @@ def recall_at_k_scorer(
     """
     if not isinstance(k, (int, np.integer)):
         raise ValueError(f"k must be an integer in a scorer, got {k!r}.")
-    _check_k(k)
-    _check_option("metric", metric, ("cosine", "euclidean"))
+    check_k(k)
+    check_option("metric", metric, ("cosine", "euclidean"))
     if estimator is None:
         return partial(recall_at_k_scorer, k=k, metric=metric)
     X, y = _labelled_part(X, y)
@@ -285,7 +183,7 @@ def zero_shot_clustering_scorer(
     0.75
 
     """
-    _check_option("metric", metric, tuple(_AGREEMENT))
+    check_option("metric", metric, tuple(_AGREEMENT))
     if estimator is None:
         return partial(zero_shot_clustering_scorer, metric=metric)
     X, y = _labelled_part(X, y)
@@ -297,100 +195,143 @@ def zero_shot_clustering_scorer(
     return float(_AGREEMENT[metric](y, _require(estimator, "cluster")(X, len(np.unique(y)))))
 
 
+def critic_scorer(critic: Any = "pretrained") -> Callable[..., float]:
+    """Make a scorer of a critic: how good an estimator's clustering of X is, without labels.
+
+    For choosing among clusterers, or their parameters, where there are no classes to compare
+    with: ``GridSearchCV(clusterer, grid, scoring=critic_scorer(), cv=NoSplit())``.
+
+    Parameters
+    ----------
+    critic : str, path-like or fitted ClusteringCritic, default="pretrained"
+        "pretrained", or another name that ``ClusteringCritic.from_pretrained`` knows; the path
+        of a critic saved by :func:`skdeepclust.save`; or a critic itself.
+
+    Returns
+    -------
+    callable
+        ``scorer(estimator, X, y=None) -> float``; y is ignored. It pickles and clones; a critic
+        given by its name or path is loaded once, and not part of the pickle.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If there is no such critic.
+    TypeError
+        If `critic` cannot score clusterings.
+
+    See Also
+    --------
+    skdeepclust.model_selection.NoSplit : All rows in the only split.
+
+    Notes
+    -----
+    What is scored is ``estimator.predict(X)`` or, of clusterers that cannot predict, the
+    attribute ``labels_``, of a pipeline that of its last step. These labels belong to the rows
+    of the fit, so that only ``cv=NoSplit()`` is right for such clusterers: other numbers of
+    rows are refused, but equal numbers of other rows cannot be noticed.
+
+    The clustering is judged in the space of the X that the scorer is given, not in the one that
+    the first steps of a pipeline make of it: candidates are then comparable even where these
+    steps differ. Put steps that the judgement needs, such as a common scaling, in front of the
+    search. Images (n, c, h, w) are judged as rows of pixels.
+
+    A clustering that is none, because all rows are noise or each row is alone, gets the finite
+    score -3.4e38, the smallest of float32, so that a search goes on and never chooses it while
+    there is another.
+
+    Examples
+    --------
+    >>> from sklearn.cluster import KMeans
+    >>> from sklearn.datasets import make_blobs
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skdeepclust.metrics import critic_scorer
+    >>> from skdeepclust.model_selection import NoSplit
+    >>> X, _ = make_blobs(150, centers=[[0, 0], [9, 0], [0, 9]], random_state=0)
+    >>> search = GridSearchCV(
+    ...     KMeans(random_state=0), {"n_clusters": [2, 3, 5]}, scoring=critic_scorer(), cv=NoSplit()
+    ... )
+    >>> search.fit(X).best_params_
+    {'n_clusters': 3}
+
+    """
+    return _CriticScorer(critic)
+
+
+class _CriticScorer:
+    """What `critic_scorer` returns."""
+
+    def __init__(self, critic: Any) -> None:
+        self.critic = critic
+        self._loaded = _load_critic(critic)
+
+    def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
+        labels = _clustering(estimator, X)
+        clusters = labels[labels >= 0] if labels.dtype.kind in "if" else labels
+        if not len(clusters) or len(np.unique(clusters)) == len(labels) > 1:
+            return _REFUSED
+        if self._loaded is None:
+            self._loaded = _load_critic(self.critic)
+        rows = np.reshape(X, (len(X), -1)) if getattr(X, "ndim", 2) > 2 else X
+        return float(self._loaded.score_clustering(rows, labels))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"critic": self.critic, "_loaded": None}
+
+    def __repr__(self) -> str:
+        return f"critic_scorer({self.critic!r})"
+
+
+def _load_critic(critic: Any) -> Any:
+    """A fitted critic, given itself, its name or its path."""
+    found = critic
+    if isinstance(critic, str | os.PathLike):
+        found = _read_critic(critic)
+    if not hasattr(found, "score_clustering"):
+        raise TypeError(
+            f"critic={critic!r}: a name, the path of a saved critic, or a fitted ClusteringCritic "
+            f"is wanted, {type(found).__name__} cannot score clusterings."
+        )
+    if isinstance(found, BaseEstimator):
+        check_is_fitted(found)
+    return found
+
+
+def _read_critic(name: str | os.PathLike[str]) -> Any:
+    from ._critic import ClusteringCritic
+    from .persistence import load
+
+    path = Path(name)
+    if not isinstance(name, str) or path.suffix or len(path.parts) != 1 or path.is_file():
+        return load(path)
+    return ClusteringCritic.from_pretrained("default" if name == "pretrained" else name)
+
+
+def _clustering(estimator: Any, X: Any) -> NDArray[Any]:
+    """Labels (n,) that a fitted estimator gives to the rows of X."""
+    if hasattr(estimator, "predict"):
+        return np.asarray(estimator.predict(X))
+    last = estimator
+    while isinstance(last, Pipeline):
+        last = last.steps[-1][1]
+    if not hasattr(last, "labels_"):
+        raise TypeError(
+            f"estimator must have the method predict or the attribute labels_, got {last!r}."
+        )
+    labels = np.asarray(last.labels_)
+    if len(labels) != _n_rows(X):
+        raise ValueError(
+            f"labels_ of {type(last).__name__} has {len(labels)} rows, X has {_n_rows(X)}: without "
+            "predict only the rows of the fit have labels, use cv=NoSplit()."
+        )
+    return labels
+
+
 _AGREEMENT: dict[str, Callable[..., float]] = {
     "accuracy": clustering_accuracy,
     "ari": adjusted_rand_score,
     "nmi": normalized_mutual_info_score,
 }
-
-
-def _hits(
-    points: FloatArray, codes: IntArray, queries: IntArray, depth: IntArray, metric: str
-) -> Iterator[tuple[slice, NDArray[np.bool_]]]:
-    """Yield blocks of queries and whether their nearest rows, in order, are of their class."""
-    points = _prepared(points, metric)
-    distinct, copy_of = _distinct_rows(points)
-    half_norms = np.einsum("ij,ij->i", distinct, distinct) / 2
-    step = max(1, _BLOCK_CELLS // len(points))
-    for start in range(0, len(queries), step):
-        block = slice(start, start + step)
-        rows = queries[block]
-        similarity = points[rows] @ distinct.T
-        if metric == "euclidean":  # order of -|q - p|^2 / 2, less what depends on q alone
-            similarity -= half_norms
-        if len(distinct) < len(points):
-            similarity = similarity[:, copy_of]
-        similarity[np.arange(len(rows)), rows] = -np.inf
-        yield block, codes[_largest(similarity, depth[block].max())] == codes[rows, None]
-
-
-def _largest(values: FloatArray, k: int) -> IntArray:
-    """Columns of the k largest values (b, n) of each row, as a stable sort orders them."""
-    if k == 1:
-        return values.argmax(axis=1)[:, None]
-    top = np.sort(np.argpartition(values, -k, axis=1)[:, -k:], axis=1)
-    bound = np.take_along_axis(values, top, axis=1).min(axis=1)
-    # Which of the columns equal to the bound argpartition keeps is an accident of its course.
-    for i in np.flatnonzero(np.count_nonzero(values >= bound[:, None], axis=1) > k):
-        above = np.flatnonzero(values[i] > bound[i])
-        level = np.flatnonzero(values[i] == bound[i])
-        top[i] = np.sort(np.concatenate([above, level[: k - len(above)]]))
-    order = np.argsort(-np.take_along_axis(values, top, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(top, order, axis=1)
-
-
-def _distinct_rows(points: FloatArray) -> tuple[FloatArray, IntArray]:
-    """Split points (n, d) into distinct rows (u, d) and, for each row, which one it is (n,).
-
-    A matrix product may round equal columns differently: only a value computed once makes
-    the copies of a row tie in every block size and on every machine.
-    """
-    seen: dict[bytes, int] = {}
-    copy_of = np.array([seen.setdefault(row.tobytes(), len(seen)) for row in points], np.intp)
-    first = np.unique(copy_of, return_index=True)[1]
-    return points[first], copy_of
-
-
-def _prepared(points: FloatArray, metric: str) -> FloatArray:
-    """Scale points (n, d) to unit rows (cosine) or centre their columns (euclidean)."""
-    largest = np.abs(points).max(axis=1 if metric == "cosine" else None, keepdims=True)
-    # Dividing by a power of two is exact, and afterwards no square overflows or vanishes.
-    points = np.ldexp(points, -np.frexp(largest)[1])
-    if metric == "cosine":
-        norms = np.sqrt(np.einsum("ij,ij->i", points, points))[:, None]
-        points = points / np.where(norms == 0, 1, norms)
-    else:  # the median is an element of its column: integers stay integers, and ties ties
-        middle = len(points) // 2
-        points = points - np.partition(points, middle, axis=0)[middle]
-    return points + 0  # turns -0.0 into 0.0, so that equal rows have equal bytes
-
-
-def _check_retrieval(
-    embedding: ArrayLike, labels: ArrayLike, metric: str
-) -> tuple[FloatArray, IntArray, IntArray]:
-    """Return points (n, d), class codes (n,), and the number of other rows of the class (n,)."""
-    _check_option("metric", metric, ("cosine", "euclidean"))
-    points = check_array(embedding, dtype=[np.float64, np.float32], input_name="embedding")
-    codes = _class_codes(labels, "labels")
-    _check_same_length(embedding=points, labels=codes)
-    n_relevant = np.bincount(codes)[codes] - 1
-    if not n_relevant.any():
-        raise ValueError(f"labels must hold a class twice, got {len(codes)} different classes.")
-    return points, codes, n_relevant
-
-
-def _check_k(k: int | Sequence[int], largest: int | None = None) -> IntArray:
-    ks = np.atleast_1d(np.asarray(k))
-    valid = ks.ndim == 1 and ks.size > 0 and ks.dtype.kind in "iu" and ks.min() >= 1
-    if not valid or (largest is not None and ks.max() > largest):
-        limit = "" if largest is None else f" and at most n - 1 = {largest}"
-        raise ValueError(f"k must be one or several integers of at least 1{limit}, got {k!r}.")
-    return ks.astype(np.intp)
-
-
-def _check_option(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}.")
 
 
 def _require(estimator: Any, method: str) -> Callable[..., Any]:

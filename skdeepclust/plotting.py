@@ -17,7 +17,10 @@ from sklearn.utils import (
     column_or_1d,
 )  # fmt: skip
 
-__all__ = ["EmbeddingDisplay"]
+from ._critic_display import CriticDisplay
+from ._pyplot import import_pyplot
+
+__all__ = ["CriticDisplay", "EmbeddingDisplay"]
 
 
 class EmbeddingDisplay:
@@ -115,7 +118,7 @@ class EmbeddingDisplay:
         EmbeddingDisplay
             The display, already drawn.
         """
-        _import_pyplot()  # a missing matplotlib is reported before the work is done
+        import_pyplot()  # a missing matplotlib is reported before the work is done
         if max_points is not None:
             check_scalar(max_points, "max_points", Integral, min_val=1)
         rows = check_array(embedding, input_name="embedding")
@@ -141,7 +144,7 @@ class EmbeddingDisplay:
         EmbeddingDisplay
             The display itself.
         """
-        plt = _import_pyplot()
+        plt = import_pyplot()
         self.ax_ = plt.subplots(layout="constrained")[1] if ax is None else ax
         self.figure_ = self.ax_.figure
         points, options = self.points, {"s": 12, "linewidths": 0, **scatter_kw}
@@ -156,14 +159,6 @@ class EmbeddingDisplay:
         self.scatter_ = self.ax_.scatter(*points.T, **options)
         self.ax_.set(xticks=[], yticks=[])
         return self
-
-
-def _import_pyplot() -> Any:
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError('Plots need matplotlib: pip install "skdeepclust[plot]"') from error
-    return plt
 
 
 def _project(embedding: Any, projection: str, rng: np.random.RandomState) -> NDArray[Any]:

@@ -8,61 +8,32 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy.sparse import csr_array
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.cluster import KMeans
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.cluster import DBSCAN, AgglomerativeClustering, KMeans
 from sklearn.datasets import make_blobs
 from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import silhouette_score
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skdeepclust import metrics
+from skdeepclust import DeepMetricClusterer, MLPEncoder
+from skdeepclust._critic import ClusteringCritic
+from skdeepclust.critic._network import CriticNetwork
 from skdeepclust.metrics import (
     clustering_accuracy,
-    map_at_r,
+    critic_scorer,
     recall_at_k,
     recall_at_k_scorer,
     zero_shot_clustering_scorer,
 )
-from skdeepclust.model_selection import ClassDisjointKFold
-
-METRICS = ["cosine", "euclidean"]
-
-
-def slow_ranking(embedding, row, metric):
-    """Other rows from near to far; of equally near ones, the first comes first."""
-    x = np.asarray(embedding, dtype=np.float64)
-    others = [j for j in range(len(x)) if j != row]
-    if metric == "euclidean":
-        distances = [float(((x[row] - x[j]) ** 2).sum()) for j in others]
-    else:
-        unit = [v / np.linalg.norm(v) if v.any() else v for v in x]
-        distances = [-float((unit[row] * unit[j]).sum()) for j in others]
-    return [j for _, j in sorted(zip(distances, others, strict=True))]
-
-
-def slow_recall_at_k(embedding, labels, k, metric):
-    found = []
-    for i in range(len(labels)):
-        if sum(label == labels[i] for label in labels) > 1:
-            nearest = slow_ranking(embedding, i, metric)[:k]
-            found.append(any(labels[j] == labels[i] for j in nearest))
-    return sum(found) / len(found)
-
-
-def slow_map_at_r(embedding, labels, metric):
-    values = []
-    for i in range(len(labels)):
-        n_relevant = sum(label == labels[i] for label in labels) - 1
-        if n_relevant:
-            value, n_found = 0.0, 0
-            for rank, j in enumerate(slow_ranking(embedding, i, metric)[:n_relevant], start=1):
-                if labels[j] == labels[i]:
-                    n_found += 1
-                    value += n_found / rank
-            values.append(value / n_relevant)
-    return sum(values) / len(values)
+from skdeepclust.model_selection import ClassDisjointKFold, NoSplit
+from skdeepclust.persistence import save
+from skdeepclust.training import seeded_torch
 
 
 def slow_accuracy(labels_true, labels_pred):
@@ -73,28 +44,6 @@ def slow_accuracy(labels_true, labels_pred):
         name = dict(zip(clusters, names, strict=True))
         best = max(best, sum(name[p] == t for t, p in zip(labels_true, labels_pred, strict=True)))
     return best / len(labels_true)
-
-
-def random_case(seed, n=60, d=5, n_classes=6):
-    """Random rows whose classes overlap; two rows are alone in their class."""
-    rng = np.random.RandomState(seed)
-    labels = rng.randint(n_classes, size=n)
-    labels[[3, n - 2]] = [n_classes, n_classes + 1]
-    return rng.normal(size=(n, d)) + 0.7 * rng.normal(size=(n_classes + 2, d))[labels], labels
-
-
-def tied_case(seed, n=40):
-    """Rows on a coarse grid in the plane: duplicates, zeros and many exact ties."""
-    rng = np.random.RandomState(seed)
-    return rng.randint(-2, 3, size=(n, 2)).astype(float), rng.randint(4, size=n)
-
-
-@pytest.fixture(params=[1, 7, 1000])
-def rows_per_block(request, monkeypatch):
-    def set_for(n):
-        monkeypatch.setattr(metrics, "_BLOCK_CELLS", request.param * n)
-
-    return set_for
 
 
 class TestClusteringAccuracy:
@@ -137,148 +86,6 @@ class TestClusteringAccuracy:
     def test_refuses_bad_labels(self, true, pred, message):
         with pytest.raises(ValueError, match=message):
             clustering_accuracy(true, pred)
-
-
-@pytest.mark.parametrize("metric", METRICS)
-class TestRetrieval:
-    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-    @pytest.mark.parametrize("seed", range(3))
-    def test_equals_the_slow_version(self, seed, dtype, metric, rows_per_block):
-        embedding, labels = random_case(seed)
-        rows_per_block(len(labels))
-        ks = (1, 2, 4, 8, 59)
-        expected = [slow_recall_at_k(embedding, labels, k, metric) for k in ks]
-        recall = recall_at_k(embedding.astype(dtype), labels, ks, metric=metric)
-        np.testing.assert_allclose(recall, expected, rtol=1e-12)
-        assert map_at_r(embedding.astype(dtype), labels, metric=metric) == pytest.approx(
-            slow_map_at_r(embedding, labels, metric), rel=1e-12
-        )
-
-    @pytest.mark.parametrize("seed", range(3))
-    def test_duplicates_are_tied_in_every_block_size(self, seed, metric, rows_per_block):
-        distinct, _ = random_case(seed, n=20)
-        rng = np.random.RandomState(seed)
-        embedding, labels = distinct[rng.randint(20, size=90)], rng.randint(5, size=90)
-        rows_per_block(len(labels))
-        for k in (1, 3, 10):
-            expected = slow_recall_at_k(embedding, labels, k, metric)
-            assert recall_at_k(embedding, labels, k, metric=metric) == pytest.approx(expected)
-        expected = slow_map_at_r(embedding, labels, metric)
-        assert map_at_r(embedding, labels, metric=metric) == pytest.approx(expected)
-
-    def test_all_rows_equal(self, metric, rows_per_block):
-        embedding, labels = np.ones((9, 3)), np.repeat([0, 1, 2], 3)
-        rows_per_block(9)
-        # Everybody's nearest rows are the first ones: those of class 0.
-        assert recall_at_k(embedding, labels, metric=metric) == pytest.approx(3 / 9)
-        assert map_at_r(embedding, labels, metric=metric) == pytest.approx(3 / 9)
-
-    def test_perfect_and_hopeless_embeddings(self, metric):
-        corners = np.eye(4)[[0, 1, 2, 3, 0, 1, 2, 3]]
-        assert recall_at_k(corners, [0, 1, 2, 3] * 2, metric=metric) == 1.0
-        assert map_at_r(corners, [0, 1, 2, 3] * 2, metric=metric) == 1.0
-        assert recall_at_k(corners, [0, 1, 2, 3, 1, 2, 3, 0], metric=metric) == 0.0
-        assert map_at_r(corners, [0, 1, 2, 3, 1, 2, 3, 0], metric=metric) == 0.0
-
-    def test_bounds_and_growth_with_k(self, metric):
-        embedding, labels = random_case(5)
-        recall = recall_at_k(embedding, labels, range(1, 60), metric=metric)
-        assert recall.dtype == np.float64
-        assert recall.shape == (59,)
-        assert (np.diff(recall) >= 0).all()
-        assert 0 <= recall[0] <= recall[-1] == 1.0
-        assert 0 <= map_at_r(embedding, labels, metric=metric) <= recall[-1]
-
-    def test_equals_recall_at_1_for_pairs(self, metric):
-        embedding, _ = random_case(6)
-        labels = np.repeat(np.arange(30), 2)
-        assert map_at_r(embedding, labels, metric=metric) == pytest.approx(
-            recall_at_k(embedding, labels, 1, metric=metric)
-        )
-
-    @pytest.mark.parametrize("score", [recall_at_k, map_at_r])
-    def test_invariances(self, score, metric):
-        embedding, labels = random_case(7)
-        expected = score(embedding, labels, metric=metric)
-        rng = np.random.RandomState(0)
-        order = rng.permutation(len(labels))
-        rotation = np.linalg.qr(rng.normal(size=(5, 5)))[0]
-        names = np.array(list("hgfedcba"))[labels]
-        one_sided = rng.uniform(0.1, 9, size=(60, 1)) if metric == "cosine" else 3.7
-        shift = 0.0 if metric == "cosine" else 100.0
-        for other in (
-            score(embedding[order], labels[order], metric=metric),
-            score(embedding, names, metric=metric),
-            score(embedding @ rotation, labels, metric=metric),
-            score(embedding * one_sided + shift, labels, metric=metric),
-            score(embedding * 1e-200, labels, metric=metric),
-            score(embedding * 1e200, labels, metric=metric),
-        ):
-            assert other == pytest.approx(expected, abs=1e-12)
-
-    def test_rows_alone_are_no_queries_but_answers(self, metric):
-        embedding = np.array([[1.0, 0.0], [1.0, 0.3], [1.0, 0.1]])
-        assert recall_at_k(embedding, ["a", "a", "alone"], metric=metric) == 0.0
-        assert recall_at_k(embedding, ["a", "a", "alone"], 2, metric=metric) == 1.0
-        assert map_at_r(embedding, ["a", "a", "alone"], metric=metric) == 0.0
-
-    def test_k_decides_the_type(self, metric):
-        embedding, labels = random_case(8)
-        one = recall_at_k(embedding, labels, np.int64(2), metric=metric)
-        assert type(one) is float
-        several = recall_at_k(embedding, labels, [4, 2], metric=metric)
-        assert several[1] == one <= several[0]
-        assert recall_at_k(embedding, labels, [2], metric=metric).shape == (1,)
-
-    def test_leaves_its_input_alone(self, metric):
-        embedding, labels = random_case(9)
-        before = embedding.copy()
-        map_at_r(embedding, labels, metric=metric)
-        np.testing.assert_array_equal(embedding, before)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_exact_ties_on_a_grid(seed, rows_per_block):
-    # Only squared distances of integers tie exactly in the slow version, too.
-    embedding, labels = tied_case(seed)
-    rows_per_block(len(labels))
-    for dtype in (float, np.float32, int):
-        for k in (1, 2, 5, 20):
-            recall = recall_at_k(embedding.astype(dtype), labels, k, metric="euclidean")
-            assert recall == slow_recall_at_k(embedding, labels, k, "euclidean")
-        assert map_at_r(embedding.astype(dtype), labels, metric="euclidean") == pytest.approx(
-            slow_map_at_r(embedding, labels, "euclidean"), rel=1e-12
-        )
-
-
-def test_zero_rows_have_cosine_zero_with_every_row():
-    embedding = [[0.0, -0.0], [-0.0, 0.0], [1.0, 0.1], [-1.0, 0.0]]
-    # Nearest to row 2 is row 0 (cosine 0 before -1), nearest to row 0 is row 1, and so on.
-    assert recall_at_k(embedding, ["a", "b", "a", "b"]) == 0.25
-    assert recall_at_k(embedding, ["a", "a", "b", "b"]) == 0.5
-
-
-@pytest.mark.parametrize("score", [recall_at_k, map_at_r])
-@pytest.mark.parametrize(
-    "embedding, labels, metric, message",
-    [
-        (np.eye(3), [0, 0], "cosine", "embedding and labels must have the same .* 3 and 2"),
-        (np.eye(3), [0, 1, 2], "cosine", "labels must hold a class twice, got 3 different"),
-        (np.eye(3), [0, 0, 1], "cos", "metric must be one of 'cosine', 'euclidean', got 'cos'"),
-        (np.eye(2), np.eye(2), "cosine", r"labels must be 1-D .* shape \(2, 2\)"),
-        ([[np.nan], [1.0]], [0, 0], "cosine", "embedding contains NaN"),
-        (np.ones(3), [0, 0, 1], "cosine", "2D array"),
-    ],
-)
-def test_retrieval_refuses_bad_input(score, embedding, labels, metric, message):
-    with pytest.raises(ValueError, match=message):
-        score(embedding, labels, metric=metric)
-
-
-@pytest.mark.parametrize("k", [0, -1, 1.5, True, 3, [], [1, 3], [[1]], "2", None])
-def test_recall_refuses_bad_k(k):
-    with pytest.raises(ValueError, match="k must be .* at least 1 and at most n - 1 = 2, got"):
-        recall_at_k(np.eye(3), [0, 0, 1], k)
 
 
 class FirstColumns(TransformerMixin, BaseEstimator):
@@ -459,3 +266,197 @@ class TestZeroShotScorer:
             zero_shot_clustering_scorer(pipeline, X, y)
         with pytest.raises(ValueError, match="y must hold the classes"):
             zero_shot_clustering_scorer(FirstColumnsClusterer().fit(X), X)
+
+
+class Silhouette:
+    """Stands for a critic: scores rows in clusters, and remembers what it saw."""
+
+    def __init__(self):
+        self.seen = []
+
+    def score_clustering(self, X, labels):
+        self.seen.append((X, labels))
+        kept = np.asarray(labels) >= 0
+        one_cluster = len(np.unique(labels[kept])) == 1
+        return 0.1 if one_cluster else silhouette_score(np.asarray(X)[kept], labels[kept])
+
+
+def blobs():
+    return make_blobs(90, centers=[[0, 0], [9, 0], [0, 9]], random_state=0)
+
+
+def untrained_critic(seed=0):
+    critic = ClusteringCritic()
+    with seeded_torch(np.random.RandomState(seed), torch.device("cpu")):
+        critic.network_ = CriticNetwork(hidden_dim=8, node_dim=4, cluster_dim=4).eval()
+    return critic
+
+
+class TestCriticScorer:
+    def test_scores_the_predicted_clusters(self):
+        X, _ = blobs()
+        model, critic = KMeans(4, n_init=1, random_state=0).fit(X[:60]), Silhouette()
+        score = critic_scorer(critic)(model, X)
+        assert score == silhouette_score(X, model.predict(X))
+        assert type(score) is float
+        assert critic_scorer(critic)(model, X, np.zeros(90)) == score
+
+    def test_scores_the_labels_of_those_who_cannot_predict(self):
+        X, _ = blobs()
+        model = AgglomerativeClustering(4).fit(X)
+        expected = silhouette_score(X, model.labels_)
+        assert critic_scorer(Silhouette())(model, X) == expected
+        with pytest.raises(ValueError, match=r"has 90 rows, X has 80: .* use cv=NoSplit\(\)"):
+            critic_scorer(Silhouette())(model, X[:80])
+
+    @pytest.mark.parametrize("nested", [False, True])
+    @pytest.mark.parametrize("last", [KMeans(4, n_init=1, random_state=0), DBSCAN(eps=0.3)])
+    def test_pipelines_are_judged_in_the_space_they_are_given(self, last, nested):
+        X, _ = blobs()
+        model = make_pipeline(StandardScaler(), clone(last))
+        model = make_pipeline("passthrough", model) if nested else model
+        critic = Silhouette()
+        score = critic_scorer(critic)(model.fit(X), X)
+        ((rows, labels),) = critic.seen
+        assert rows is X
+        np.testing.assert_array_equal(
+            labels, clone(last).fit(StandardScaler().fit_transform(X)).labels_
+        )
+        assert -1 < score < 1
+
+    @pytest.mark.parametrize(
+        "model, grid, best",
+        [
+            (KMeans(n_init=1, random_state=0), {"n_clusters": [2, 3, 4]}, {"n_clusters": 3}),
+            (AgglomerativeClustering(), {"n_clusters": [2, 3, 4]}, {"n_clusters": 3}),
+            # Only noise; singletons and pairs among noise; right; one cluster.
+            (DBSCAN(min_samples=4), {"eps": [0.01, 0.2, 1.5, 99.0]}, {"eps": 1.5}),
+            # Every row alone: two of three candidates are no clusterings.
+            (AgglomerativeClustering(), {"n_clusters": [90, 3]}, {"n_clusters": 3}),
+        ],
+    )
+    @pytest.mark.parametrize("scale", [False, True])
+    def test_chooses_in_a_grid_search(self, model, grid, best, scale):
+        X, _ = blobs()
+        if scale:
+            name = type(model).__name__.lower() + "__"
+            X, model = 10 * X, make_pipeline(StandardScaler(with_mean=False), model)
+            grid = {name + k: v for k, v in grid.items()}
+            best = {name + k: v for k, v in best.items()}
+            if "dbscan__eps" in grid:
+                grid, best = {"dbscan__eps": [0.002, 0.4, 99.0]}, {"dbscan__eps": 0.4}
+        search = GridSearchCV(
+            model, grid, scoring=critic_scorer(Silhouette()), cv=NoSplit(), error_score="raise"
+        )
+        assert search.fit(X).best_params_ == best
+        assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+        assert np.isfinite(search.cv_results_["std_test_score"]).all()
+
+    def test_what_is_no_clustering_is_below_all_others(self):
+        X, _ = blobs()
+        scorer = critic_scorer(Silhouette())
+        for labels in (np.full(90, -1), np.arange(90), np.array([f"c{i}" for i in range(90)])):
+            model = AgglomerativeClustering().fit(X)
+            model.labels_ = labels
+            assert scorer(model, X) == np.finfo(np.float32).min
+        model.labels_ = np.where(np.arange(90) < 3, 0, -1)
+        assert scorer(model, X) == 0.1
+
+    def test_errors_of_the_critic_are_not_swallowed(self):
+        X, _ = blobs()
+        model = AgglomerativeClustering().fit(X)
+        with pytest.raises(ValueError, match="NaN"):
+            critic_scorer(untrained_critic())(model, np.where(X > 5, np.nan, X))
+
+    def test_of_several_splits(self):
+        X, _ = blobs()
+        model = KMeans(n_init=1, random_state=0)
+        scoring = critic_scorer(Silhouette())
+        search = GridSearchCV(model, {"n_clusters": [2, 3, 5]}, scoring=scoring, cv=3)
+        assert search.fit(X).best_params_ == {"n_clusters": 3}
+
+    def test_images_are_judged_as_rows(self):
+        X, y = blobs()
+        images = np.repeat(X, 8, axis=1).reshape(90, 1, 4, 4)
+        model = DeepMetricClusterer(3, encoder=MLPEncoder((8,)), max_epochs=2, random_state=0)
+        critic = Silhouette()
+        critic_scorer(critic)(model.fit(images), images)
+        assert critic.seen[0][0].shape == (90, 16)
+        assert critic_scorer(untrained_critic())(model, images) < 1e3
+
+    def test_frames_and_lists_are_handed_on(self):
+        X, _ = blobs()
+        model = AgglomerativeClustering(3).fit(X)
+        scorer = critic_scorer(untrained_critic())
+        assert scorer(model, pd.DataFrame(X)) == scorer(model, X.tolist()) == scorer(model, X)
+
+    def test_pickles_and_clones(self):
+        X, _ = blobs()
+        model, critic = KMeans(3, n_init=1, random_state=0).fit(X), untrained_critic()
+        scorer = critic_scorer(critic)
+        search = GridSearchCV(model, {"n_clusters": [2]}, scoring=scorer, cv=NoSplit())
+        for other in (pickle.loads(pickle.dumps(scorer)), clone(search).scoring):
+            assert other is not scorer
+            assert other(model, X) == scorer(model, X)
+        assert len(pickle.dumps(scorer)) < 1.1 * len(pickle.dumps(critic)) + 500
+
+    def test_in_processes(self):
+        X, _ = blobs()
+        scores = []
+        for n_jobs in (None, 2):
+            search = GridSearchCV(
+                KMeans(n_init=1, random_state=0), {"n_clusters": [2, 3]}, n_jobs=n_jobs,
+                scoring=critic_scorer(untrained_critic()), cv=NoSplit(),
+            )  # fmt: skip
+            scores.append(search.fit(X).cv_results_["mean_test_score"])
+        np.testing.assert_array_equal(*scores)
+
+    def test_reads_a_saved_critic_once(self, tmp_path):
+        X, _ = blobs()
+        model, critic = KMeans(3, n_init=1, random_state=0).fit(X), untrained_critic()
+        path = tmp_path / "critic.safetensors"
+        save(critic, path)
+        expected = critic.score_clustering(X, model.labels_)
+        scorer, frozen = critic_scorer(path), critic_scorer(FrozenEstimator(critic))
+        content = pickle.dumps(critic_scorer(str(path)))
+        again = pickle.loads(content)
+        assert scorer(model, X) == again(model, X) == frozen(model, X) == expected
+        assert len(content) < 500
+        path.unlink()
+        assert scorer(model, X) == again(model, X) == expected
+
+    def test_refuses_what_is_no_critic(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match=r"absent\.safetensors is not there"):
+            critic_scorer("absent.safetensors")
+        with pytest.raises(ValueError, match="name='nobody'"):
+            critic_scorer("nobody")
+        save(clusterer := DeepMetricClusterer(), tmp_path / "clusterer")
+        with pytest.raises(TypeError, match="DeepMetricClusterer cannot score clusterings"):
+            critic_scorer(tmp_path / "clusterer")
+        for critic in (clusterer, None, 3):
+            with pytest.raises(TypeError, match="critic=.* a fitted ClusteringCritic is wanted"):
+                critic_scorer(critic)
+        with pytest.raises(NotFittedError):
+            critic_scorer(ClusteringCritic())
+
+    def test_refuses_what_is_no_clusterer(self):
+        X, _ = blobs()
+        for model in (PCA(2), make_pipeline(StandardScaler(), PCA(2))):
+            with pytest.raises(TypeError, match="method predict or the attribute labels_, got PCA"):
+                critic_scorer(Silhouette())(model.fit(X), X)
+
+    def test_pretrained_critic_finds_the_blobs(self):
+        try:
+            scorer = critic_scorer()
+        except ValueError as error:
+            pytest.skip(f"the weights are not there yet: {error}")
+        X, _ = blobs()
+        search = GridSearchCV(
+            KMeans(n_init=1, random_state=0),
+            {"n_clusters": [2, 3, 5]},
+            scoring=scorer,
+            cv=NoSplit(),
+        )
+        assert search.fit(X).best_params_ == {"n_clusters": 3}
+        assert critic_scorer("default")(search, X) == scorer(search, X)
+        assert len(pickle.dumps(scorer)) < 500
