@@ -1,0 +1,22 @@
+"""Engine: search for the clustering of a data set that a score likes best."""
+
+from ._loop import STRATEGIES, search_clusterings
+from ._partition import Bounds, Partition, PartitionFitness, canonical, difference
+from ._portfolio import portfolio
+from ._prototypes import Prototypes, make_prototypes
+from ._result import ScoredClustering, SearchResult
+
+__all__ = [
+    "STRATEGIES",
+    "Bounds",
+    "Partition",
+    "PartitionFitness",
+    "Prototypes",
+    "ScoredClustering",
+    "SearchResult",
+    "canonical",
+    "difference",
+    "make_prototypes",
+    "portfolio",
+    "search_clusterings",
+]

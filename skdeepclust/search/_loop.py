@@ -1,0 +1,339 @@
+"""The generations of a search, run through DEAP's own loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Protocol
+
+import numpy as np
+from deap import algorithms, base, tools
+from numpy.typing import ArrayLike
+
+from ._baselines import HillClimbingStrategy, RandomStrategy
+from ._cem import CrossEntropyStrategy
+from ._genetic import GeneticStrategy
+from ._lineage import Ancestry, make_founders
+from ._partition import Bounds, Codes, Floats, Partition, canonical
+from ._portfolio import portfolio
+from ._prototypes import default_n_prototypes, make_prototypes
+from ._result import SearchResult, collect_result
+
+__all__ = ["STRATEGIES", "Strategy", "search_clusterings"]
+
+Score = Callable[[Codes], Floats]
+Callback = Callable[[dict[str, float]], Any]
+
+_PROTOTYPES_PER_CLUSTER = 4
+
+
+class Strategy(Protocol):
+    """DEAP's interface of ask and tell."""
+
+    def generate(self) -> list[Partition]:
+        """The next partitions to score."""
+
+    def update(self, population: list[Partition]) -> None:
+        """Learn from their scores."""
+
+
+class _CachedScore:
+    """Score partitions in one call; equal ones once and for all."""
+
+    def __init__(self, score: Score) -> None:
+        self._score = score
+        self._known: dict[bytes, float] = {}
+
+    @property
+    def n_evaluations(self) -> int:
+        return len(self._known)
+
+    def __call__(self, population: Sequence[Partition]) -> list[tuple[float]]:
+        new = {p.key: p.labels for p in population if p.key not in self._known}
+        if new:
+            labels = canonical(np.stack(list(new.values())))
+            self._known.update(zip(new, self._checked(labels), strict=True))
+        return [(self._known[partition.key],) for partition in population]
+
+    def _checked(self, labels: Codes) -> list[float]:
+        scores = np.asarray(self._score(labels), dtype=np.float64)
+        if scores.shape != (len(labels),) or np.isnan(scores).any():
+            raise ValueError(
+                f"score must return {len(labels)} figures for as many clusterings, none of them "
+                f"NaN; got an array of shape {scores.shape} with {np.isnan(scores).sum()} NaN."
+            )
+        return scores.tolist()
+
+
+STRATEGIES: dict[str, Callable[..., Strategy]] = {
+    "genetic": GeneticStrategy,
+    "cem": CrossEntropyStrategy,
+    "random": RandomStrategy,
+    "hill_climbing": HillClimbingStrategy,
+}
+"""Strategies by name; each takes an ancestry, a source of randomness and a population size."""
+
+
+def search_clusterings(
+    X: ArrayLike,
+    score: Score,
+    *,
+    rng: np.random.RandomState,
+    strategy: str = "genetic",
+    min_clusters: int = 1,
+    max_clusters: int = 20,
+    population_size: int = 48,
+    n_generations: int = 40,
+    patience: int | None = 10,
+    tolerance: float = 1e-4,
+    max_time: float | None = None,
+    max_evaluations: int | None = None,
+    starts: Iterable[ArrayLike] | None = None,
+    n_starts: int = 64,
+    trust: float | None = None,
+    n_alternatives: int = 10,
+    min_difference: float = 0.02,
+    options: Mapping[str, Any] | None = None,
+    callback: Callback | None = None,
+) -> SearchResult:
+    """Search the clustering of a data set that a score likes best.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, p)
+    score : callable
+        Takes clusterings (m, n), labels from 0 in the order of their first appearance, and
+        returns their scores (m,); higher is better.
+    rng : RandomState
+        The only source of randomness.
+    strategy : {"genetic", "cem", "random", "hill_climbing"}, default="genetic"
+        The latter two are there for comparison.
+    min_clusters, max_clusters : int, default=1, 20
+        Fewest and most clusters; at most as many as there are different rows are used.
+    population_size : int, default=48
+        Clusterings of a generation. The first one are the starts, however many.
+    n_generations : int, default=40
+        At most so many generations after the starts.
+    patience : int or None, default=10
+        Ends the search after so many generations without a better score; None: never.
+    tolerance : float, default=1e-4
+        A score is better if it is higher by more than this.
+    max_time : float or None, default=None
+        Seconds after which no further generation begins. It does not interrupt one, nor the
+        making and scoring of the starts.
+    max_evaluations : int or None, default=None
+        Clusterings scored after which no further generation begins.
+    starts : iterable of array-like of shape (n,), optional
+        Clusterings to start from, labels from 0. Default: `portfolio`.
+    n_starts : int, default=64
+        About how many clusterings a portfolio has.
+    trust : float or None, default=None
+        Largest share of rows on which a clustering may differ, after the best matching of
+        clusters, from the start of which it descends. None: any.
+    n_alternatives : int, default=10
+    min_difference : float, default=0.02
+        Share of rows on which an alternative differs from every better one; 0: just different.
+    options : mapping, optional
+        Further parameters of the strategy.
+    callback : callable, optional
+        Called after every generation with its figures: those of `SearchResult.history`, and
+        ``generation``.
+
+    Returns
+    -------
+    SearchResult
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, no start is given, or fewer rows are different than
+        there should be clusters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.metrics import silhouette_score
+    >>> from skdeepclust.search import search_clusterings
+    >>> X = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [9.0], [9.1]])
+    >>> found = search_clusterings(
+    ...     X,
+    ...     lambda labelings: np.array([silhouette_score(X, labels) for labels in labelings]),
+    ...     rng=np.random.RandomState(0),
+    ...     min_clusters=2,
+    ...     max_clusters=5,
+    ... )
+    >>> found.labels
+    array([0, 0, 0, 1, 1, 2, 2])
+    """
+    started = time.monotonic()
+    rows = _scaled(np.asarray(X, dtype=np.float64))
+    bounds = _checked_bounds(rows, min_clusters, max_clusters)
+    _check_settings(strategy, population_size, n_generations, trust)
+    ancestry = _make_ancestry(rows, rng, bounds, starts, n_starts, trust)
+    chosen = STRATEGIES[strategy](ancestry, rng, population_size, **(options or {}))
+    limits = _Limits(n_generations, patience, tolerance, max_evaluations, max_time, started)
+    fame = tools.HallOfFame(max(1, n_alternatives), similar=_same_partition)
+    population, log, reason = _evolve(chosen, _CachedScore(score), fame, limits, callback)
+    found = [*fame, *population, *ancestry.founders]
+    return collect_result(found, ancestry.founders, log, reason, n_alternatives, min_difference)
+
+
+def _evolve(
+    strategy: Strategy,
+    score: _CachedScore,
+    fame: tools.HallOfFame,
+    limits: _Limits,
+    callback: Callback | None,
+) -> tuple[list[Partition], tools.Logbook, str]:
+    """Generations until a limit is reached: the last one, the log and the limit's name."""
+    toolbox, statistics = _toolbox(strategy, score), _statistics()
+    log, reason = tools.Logbook(), None
+    while reason is None:
+        # One generation at a time: DEAP's loop has no way to end early.
+        population, last = algorithms.eaGenerateUpdate(
+            toolbox, 1, halloffame=fame, stats=statistics, verbose=False
+        )
+        log.record(
+            generation=len(log),
+            best=fame[0].score,
+            mean=last[0]["mean"],
+            n_clusters=fame[0].n_clusters,
+            n_evaluations=score.n_evaluations,
+        )
+        if callback is not None:
+            callback(dict(log[-1]))
+        reason = limits.reached(log)
+    return population, log, reason
+
+
+def _toolbox(strategy: Strategy, score: _CachedScore) -> base.Toolbox:
+    """DEAP's toolbox; its map scores a whole generation in one call."""
+    toolbox = base.Toolbox()
+    toolbox.register("generate", strategy.generate)
+    toolbox.register("update", strategy.update)
+    toolbox.register("evaluate", score)
+    toolbox.register("map", _call_once)
+    return toolbox
+
+
+def _call_once(evaluate: _CachedScore, population: Sequence[Partition]) -> list[tuple[float]]:
+    return evaluate(population)
+
+
+def _statistics() -> tools.Statistics:
+    statistics = tools.Statistics(attrgetter("score"))
+    statistics.register("mean", np.mean)
+    return statistics
+
+
+def _same_partition(first: Partition, second: Partition) -> bool:
+    return first.key == second.key
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """What ends a search; None for no limit."""
+
+    n_generations: int
+    patience: int | None
+    tolerance: float
+    max_evaluations: int | None
+    max_time: float | None
+    started: float
+
+    def reached(self, log: tools.Logbook) -> str | None:
+        """The first limit that the generations so far have reached."""
+        if len(log) > self.n_generations:
+            return "generations"
+        if self.patience is not None and self._stalls(log.select("best")) >= self.patience:
+            return "patience"
+        if self.max_evaluations is not None and log[-1]["n_evaluations"] >= self.max_evaluations:
+            return "evaluations"
+        if self.max_time is not None and time.monotonic() - self.started >= self.max_time:
+            return "time"
+        return None
+
+    def _stalls(self, best: list[float]) -> int:
+        """Generations since the score last rose by more than the tolerance."""
+        since, reference = 0, best[0]
+        for score in best[1:]:
+            since += 1
+            if score > reference + self.tolerance:
+                since, reference = 0, score
+        return since
+
+
+def _make_ancestry(
+    rows: Floats,
+    rng: np.random.RandomState,
+    bounds: Bounds,
+    starts: Iterable[ArrayLike] | None,
+    n_starts: int,
+    trust: float | None,
+) -> Ancestry:
+    n = len(rows)
+    wanted = max(default_n_prototypes(n), _PROTOTYPES_PER_CLUSTER * bounds.max_clusters)
+    prototypes = make_prototypes(rows, rng, min(n, wanted))
+    if len(prototypes) < bounds.min_clusters:
+        raise ValueError(
+            f"min_clusters={bounds.min_clusters} is more than the {len(prototypes)} different "
+            "rows of X."
+        )
+    bounds = Bounds(bounds.min_clusters, min(bounds.max_clusters, len(prototypes)))
+    if starts is None:
+        founders = portfolio(rows, prototypes, rng, bounds, n_starts)
+    else:
+        founders = make_founders(prototypes, rng, _checked_starts(starts, n), bounds)
+    return Ancestry(rows, prototypes, founders, bounds, trust)
+
+
+def _checked_starts(starts: Iterable[ArrayLike], n: int) -> list[Codes]:
+    labelings = [np.asarray(labels) for labels in starts]
+    if not labelings:
+        raise ValueError("starts must hold at least one clustering, got none.")
+    for i, labels in enumerate(labelings):
+        if labels.shape != (n,) or labels.dtype.kind not in "iu" or labels.min() < 0:
+            raise ValueError(
+                f"starts: clustering {i} must be {n} integers from 0, one for each row, got an "
+                f"array of shape {labels.shape} and dtype {labels.dtype}"
+                + (f" with a lowest value of {labels.min()}." if labels.size else ".")
+            )
+    return [labels.astype(np.int64) for labels in labelings]
+
+
+def _checked_bounds(rows: Floats, min_clusters: int, max_clusters: int) -> Bounds:
+    if min_clusters < 1:
+        raise ValueError(f"min_clusters must be at least 1, got {min_clusters}.")
+    if min_clusters > max_clusters:
+        raise ValueError(
+            f"min_clusters must be at most max_clusters, got {min_clusters} and {max_clusters}."
+        )
+    if min_clusters > len(rows):
+        raise ValueError(f"min_clusters={min_clusters} is more than the {len(rows)} rows of X.")
+    return Bounds(min_clusters, min(max_clusters, len(rows)))
+
+
+def _check_settings(
+    strategy: str, population_size: int, n_generations: int, trust: float | None
+) -> None:
+    if strategy not in STRATEGIES:
+        raise ValueError(f"strategy must be one of {tuple(STRATEGIES)}, got {strategy!r}.")
+    if population_size < 2:
+        raise ValueError(f"population_size must be at least 2, got {population_size}.")
+    if n_generations < 0:
+        raise ValueError(f"n_generations must be at least 0, got {n_generations}.")
+    if trust is not None and not 0 <= trust <= 1:
+        raise ValueError(f"trust must be None or between 0 and 1, got {trust}.")
+
+
+def _scaled(X: Floats) -> Floats:
+    """Rows around their mean, the largest coordinate 1: squares neither overflow nor vanish."""
+    if X.ndim != 2 or not X.size:
+        raise ValueError(f"X must be of shape (n, p) and not empty, got shape {X.shape}.")
+    if not np.isfinite(X).all():
+        raise ValueError("X must not contain NaN or infinity.")
+    centered = X - X[0]
+    centered = centered / (np.abs(centered).max() or 1.0)
+    return np.asarray(centered - centered.mean(axis=0))

@@ -1,0 +1,214 @@
+"""Micro-clusters: the few places that stand for the rows while partitions are searched."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.sparse.csgraph import dijkstra, minimum_spanning_tree
+from scipy.spatial.distance import cdist
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neighbors import NearestNeighbors
+
+from ._partition import Codes, Floats
+
+__all__ = ["Prototypes", "default_n_prototypes", "make_prototypes"]
+
+_FEWEST, _MOST = 200, 800
+# K-means sees this many rows per prototype; the others go to the nearest prototype.
+_ROWS_PER_PROTOTYPE = 30
+# Links are counted among this many rows.
+_MAX_LINKED_ROWS = 10_000
+_N_NEIGHBORS = 10
+_N_NEAREST_CENTERS = 3
+# A tenth of a row's links: joins what no row links, and gives way where any does.
+_WEAK_LINK = 0.1
+
+
+@dataclass(frozen=True)
+class Prototypes:
+    """Micro-clusters of n rows and the neighbour graph among them.
+
+    The graph is undirected and connected; every edge is there in both directions, sorted by
+    its source.
+
+    Attributes
+    ----------
+    codes : ndarray of shape (n,)
+        Prototype of each row; every prototype has rows.
+    centers : ndarray of shape (q, p)
+        Mean of the rows of each prototype.
+    counts : ndarray of shape (q,)
+        Rows of each prototype.
+    sources, targets : ndarray of shape (E,)
+        Ends of the edges.
+    links : ndarray of shape (E,)
+        Rows of one end that are neighbours of rows of the other, a weak link at least.
+    lengths : ndarray of shape (E,)
+        Distances between the centers, above 0.
+    """
+
+    codes: Codes
+    centers: Floats
+    counts: Codes
+    sources: Codes
+    targets: Codes
+    links: Floats
+    lengths: Floats
+
+    def __len__(self) -> int:
+        return len(self.centers)
+
+    def expand(self, partitions: Codes) -> Codes:
+        """Labels (m, n) of the rows from those of the prototypes, (m, q)."""
+        return partitions[:, self.codes]
+
+    def project(self, labels: Codes, rows: NDArray[np.intp] | None = None) -> Codes:
+        """Most frequent label in each prototype.
+
+        Parameters
+        ----------
+        labels : ndarray of shape (n,)
+            Labels from 0.
+        rows : ndarray of shape (n,), optional
+            The rows that the labels belong to. Default: all.
+
+        Returns
+        -------
+        ndarray of shape (q,)
+            The lowest of equally frequent labels. Prototypes without any of the rows take
+            the label of the nearest one along the graph.
+        """
+        codes = self.codes if rows is None else self.codes[rows]
+        k = int(labels.max()) + 1
+        votes = np.bincount(codes * k + labels, minlength=len(self) * k).reshape(-1, k)
+        return self.follow(np.where(votes.any(axis=1), votes.argmax(axis=1), -1))
+
+    def follow(self, labels: Codes) -> Codes:
+        """Give prototypes with -1 the label of the nearest other one along the graph.
+
+        Parameters
+        ----------
+        labels : ndarray of shape (q,)
+            Not all of them -1.
+
+        Returns
+        -------
+        ndarray of shape (q,)
+        """
+        known = np.flatnonzero(labels >= 0)
+        if len(known) == len(labels):
+            return labels
+        nearest = dijkstra(self.graph, indices=known, min_only=True, return_predecessors=True)[2]
+        return np.asarray(labels[nearest], dtype=np.int64)
+
+    @cached_property
+    def graph(self) -> sp.csr_array:
+        """The lengths of the edges, (q, q)."""
+        q = len(self)
+        starts = np.searchsorted(self.sources, np.arange(q + 1))
+        index = (self.targets.astype(np.int32), starts.astype(np.int32))
+        return sp.csr_array((self.lengths, *index), shape=(q, q))
+
+
+def default_n_prototypes(n: int) -> int:
+    """Every row up to 200, then 200 or four times the root of n, at most 800."""
+    return min(n, max(_FEWEST, min(_MOST, int(4 * n**0.5))))
+
+
+def make_prototypes(
+    X: Floats, rng: np.random.RandomState, n_prototypes: int | None = None
+) -> Prototypes:
+    """Micro-clusters of the rows by k-means, or the different rows where they are few.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, p)
+    rng : RandomState
+    n_prototypes : int, optional
+        At most this many. Default: all rows up to 200, then 200 or 4 sqrt(n), at most 800.
+
+    Returns
+    -------
+    Prototypes
+
+    Notes
+    -----
+    O(n q p) operations. Edges join prototypes that rows link (one has the other among its ten
+    nearest rows; counted among 10,000 rows), the three nearest centers of each, and the
+    minimum spanning tree of the centers, so that the graph is connected.
+    """
+    wanted = min(len(X), n_prototypes or default_n_prototypes(len(X)))
+    if len(X) <= wanted:
+        codes = np.unique(X, axis=0, return_inverse=True)[1].reshape(-1)
+    else:
+        codes = _k_means_codes(X, rng, wanted)
+    codes = np.asarray(np.unique(codes, return_inverse=True)[1].reshape(-1), dtype=np.int64)
+    counts = np.bincount(codes)
+    centers = _means(X, codes, counts)
+    some = np.sort(rng.permutation(len(X))[:_MAX_LINKED_ROWS])
+    return Prototypes(codes, centers, counts, *_edges(centers, X[some], codes[some]))
+
+
+def _k_means_codes(X: Floats, rng: np.random.RandomState, q: int) -> Codes:
+    seen = rng.permutation(len(X))[: _ROWS_PER_PROTOTYPE * q]
+    # Random rows as starts follow the density, at none of the cost of k-means++.
+    model = KMeans(q, init="random", n_init=1, max_iter=10, random_state=rng.randint(2**31 - 1))
+    with warnings.catch_warnings():
+        # Duplicated rows leave fewer prototypes than wanted.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X[seen])
+    return np.asarray(model.predict(X))
+
+
+def _means(X: Floats, codes: Codes, counts: Codes) -> Floats:
+    """Mean of the rows of each prototype, (q, p)."""
+    n = len(X)
+    members = sp.csr_array((np.ones(n), (codes, np.arange(n))), shape=(len(counts), n))
+    return np.asarray((members @ X) / counts[:, None])
+
+
+def _edges(centers: Floats, rows: Floats, codes: Codes) -> tuple[Codes, Codes, Floats, Floats]:
+    """Sources, targets, links and lengths of the neighbour graph."""
+    q = len(centers)
+    distances = np.maximum(cdist(centers, centers), np.finfo(float).tiny)
+    linked = _row_links(rows, codes, q)
+    weak = _WEAK_LINK * (_nearest_centers(distances) + _spanning_tree(distances))
+    graph = sp.coo_array(linked.maximum(linked.T) + weak.maximum(weak.T))
+    sources, targets = (ends.astype(np.int64) for ends in graph.coords)
+    kept = sources != targets
+    order = np.lexsort((targets[kept], sources[kept]))
+    sources, targets, links = (part[kept][order] for part in (sources, targets, graph.data))
+    return sources, targets, links, distances[sources, targets]
+
+
+def _row_links(rows: Floats, codes: Codes, q: int) -> sp.csr_array:
+    """How often a row of one prototype has a row of another among its neighbours, (q, q)."""
+    n_neighbors = min(_N_NEIGHBORS, len(rows) - 1)
+    if n_neighbors < 1:
+        return sp.csr_array((q, q))
+    search = NearestNeighbors(n_neighbors=n_neighbors).fit(rows)
+    neighbors = codes[search.kneighbors(return_distance=False)]  # (n, k)
+    ends = (np.repeat(codes, n_neighbors), neighbors.ravel())
+    return sp.csr_array(sp.coo_array((np.ones(len(ends[0])), ends), shape=(q, q)))
+
+
+def _nearest_centers(distances: Floats) -> sp.csr_array:
+    """1 from each prototype to its nearest others, (q, q)."""
+    q = len(distances)
+    k = min(_N_NEAREST_CENTERS, q - 1)
+    nearest = np.argsort(distances + np.diag(np.full(q, np.inf)), axis=1, kind="stable")[:, :k]
+    ends = (np.repeat(np.arange(q), k), nearest.ravel())
+    return sp.csr_array(sp.coo_array((np.ones(q * k), ends), shape=(q, q)))
+
+
+def _spanning_tree(distances: Floats) -> sp.csr_array:
+    """1 for the edges of the minimum spanning tree, each in one direction, (q, q)."""
+    tree = sp.csr_array(minimum_spanning_tree(distances))
+    tree.data = np.ones_like(tree.data)
+    return tree

@@ -1,0 +1,227 @@
+"""The search: better than its starts and than baselines, reproducible, ends when told."""
+
+import pickle
+from itertools import count
+
+import numpy as np
+import pytest
+
+from skdeepclust.critic import quality
+from skdeepclust.search import STRATEGIES, Partition, difference, search_clusterings
+from skdeepclust.search import _loop as module
+
+from .conftest import grid_blobs
+
+
+def truth_score(y):
+    return lambda labelings: quality(y, labelings)
+
+
+def poor_starts(n, seed=0):
+    rng = np.random.RandomState(seed)
+    return [rng.randint(3, size=n), (np.arange(n) * 4) // n]
+
+
+def search(X, y, seed=0, **kwargs):
+    kwargs = {"population_size": 24, "n_generations": 15, "patience": None} | kwargs
+    return search_clusterings(X, truth_score(y), rng=np.random.RandomState(seed), **kwargs)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_result_is_consistent_and_never_below_the_best_start(blobs, strategy):
+    X, y = blobs
+    starts = [*poor_starts(len(X)), np.where(np.arange(len(X)) % 7 == 0, 0, y)]
+    result = search(X, y, strategy=strategy, starts=starts, n_generations=5)
+    assert result.best_start.score == pytest.approx(quality(y, starts).max())
+    assert result.score >= result.best_start.score
+    assert quality(y, [result.labels])[0] == pytest.approx(result.score)
+    assert result.alternatives[0].score == result.score
+    np.testing.assert_array_equal(result.alternatives[0].labels, result.labels)
+    scores = [alternative.score for alternative in result.alternatives]
+    assert scores == sorted(scores, reverse=True)
+    for i, first in enumerate(result.alternatives):
+        for second in result.alternatives[:i]:
+            assert difference(first.labels, second.labels) >= 0.02
+    history = result.history
+    assert {len(values) for values in history.values()} == {6}
+    assert history["best"] == sorted(history["best"])
+    assert history["best"][-1] == result.score
+    assert history["n_clusters"][-1] == result.labels.max() + 1
+    assert all(mean <= best for mean, best in zip(history["mean"], history["best"], strict=True))
+    assert history["n_evaluations"][0] >= 3
+    assert (np.diff(history["n_evaluations"]) >= 0).all()
+
+
+@pytest.mark.parametrize("strategy", ["genetic", "cem"])
+def test_poor_starts_become_the_truth_on_moons(moons, strategy):
+    X, y = moons
+    result = search(X, y, strategy=strategy, starts=poor_starts(len(X)), n_generations=40)
+    assert result.best_start.score < 0.4
+    assert result.score > 0.97
+
+
+def test_poor_starts_become_the_truth_on_blobs(blobs):
+    X, y = blobs
+    result = search(X, y, starts=poor_starts(len(X)), n_generations=40)
+    assert result.score > 0.97
+
+
+def test_genetic_search_beats_the_baselines():
+    means = {}
+    for strategy in ("genetic", "random", "hill_climbing"):
+        scores = []
+        for seed in range(6):
+            X, y = grid_blobs(450, 9, 1.0, seed)
+            starts = [*poor_starts(450, seed), (X[:, 0] > X[:, 0].mean()).astype(int)]
+            settings = {"strategy": strategy, "starts": starts, "population_size": 32}
+            result = search(X, y, seed, n_generations=60, max_evaluations=1_200, **settings)
+            scores.append(result.score)
+        means[strategy] = np.mean(scores)
+    assert means["genetic"] > means["random"]
+    assert means["genetic"] > means["hill_climbing"]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_results_follow_from_the_seed(moons, strategy):
+    X, y = moons
+    results = [search(X, y, 3, strategy=strategy, n_generations=3, n_starts=12) for _ in range(2)]
+    np.testing.assert_array_equal(results[0].labels, results[1].labels)
+    assert results[0].history == results[1].history
+
+
+def test_whole_generations_are_scored_in_one_call_and_partitions_once(blobs):
+    X, y = blobs
+    calls = []
+
+    def score(labelings):
+        assert labelings.dtype == np.int64
+        calls.append(labelings.copy())
+        return quality(y, labelings)
+
+    result = search_clusterings(
+        X, score, rng=np.random.RandomState(0), strategy="cem", n_generations=6, n_starts=12
+    )
+    assert len(calls) <= 7
+    keys = [Partition(labels).key for labels in np.concatenate(calls)]
+    assert len(keys) == len(set(keys)) == result.history["n_evaluations"][-1]
+
+
+@pytest.mark.parametrize("strategy", ["genetic", "random"])
+def test_trust_keeps_near_the_starts(blobs, strategy):
+    X, y = blobs
+    starts = [(np.arange(len(X)) * 4) // len(X)]
+    near = search(X, y, strategy=strategy, starts=starts, trust=0.05)
+    free = search(X, y, strategy=strategy, starts=starts)
+    assert difference(near.labels, starts[0]) <= 0.05 + 1e-9
+    assert near.best_start.score <= near.score < free.score
+    none = search(X, y, strategy=strategy, starts=starts, trust=0.0)
+    assert none.score == none.best_start.score
+
+
+@pytest.mark.parametrize("strategy", ["genetic", "cem"])
+@pytest.mark.parametrize("k", [1, 4])
+def test_number_of_clusters_can_be_fixed(moons, strategy, k):
+    X, y = moons
+    result = search(X, y, strategy=strategy, min_clusters=k, max_clusters=k, n_generations=4)
+    assert {len(np.unique(found.labels)) for found in result.alternatives} == {k}
+
+
+def test_patience():
+    X, _ = grid_blobs(60, 3, 0.5)
+    settings = {"rng": np.random.RandomState(0), "n_starts": 12, "population_size": 8}
+    flat = search_clusterings(X, lambda c: np.zeros(len(c)), patience=4, **settings)
+    assert flat.stopped_by == "patience"
+    assert len(flat.history["best"]) == 5
+    ever = count()
+    rising = search_clusterings(
+        X,
+        lambda c: np.full(len(c), float(next(ever))),
+        patience=2,
+        n_generations=9,
+        **settings,
+    )
+    assert rising.stopped_by == "generations"
+    assert len(rising.history["best"]) == 10
+    crawling = search_clusterings(
+        X, lambda c: np.full(len(c), 1e-9 * next(ever)), patience=3, **settings
+    )
+    assert crawling.stopped_by == "patience"
+
+
+def test_max_time(monkeypatch, blobs):
+    clock = count(step=1.0)
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
+    result = search(*blobs, max_time=3.0, n_generations=100)
+    assert result.stopped_by == "time"
+    assert len(result.history["best"]) == 3
+
+
+def test_max_evaluations_and_callback(blobs):
+    seen = []
+    result = search(*blobs, max_evaluations=100, n_starts=20, callback=seen.append)
+    assert result.stopped_by == "evaluations"
+    assert 100 <= result.history["n_evaluations"][-1] < 130
+    assert [record["generation"] for record in seen] == list(range(len(seen)))
+    assert [record["best"] for record in seen] == result.history["best"]
+
+
+def test_results_pickle(blobs):
+    result = search(*blobs, n_generations=2, n_starts=12)
+    twin = pickle.loads(pickle.dumps(result))
+    np.testing.assert_array_equal(twin.labels, result.labels)
+    assert twin.history == result.history
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("kind", ["two rows", "duplicates", "constant column", "equal", "scale"])
+def test_awkward_rows(strategy, kind):
+    X = np.random.RandomState(0).standard_normal((40, 2))
+    if kind == "two rows":
+        X = X[:2]
+    elif kind == "duplicates":
+        X = np.repeat(X[:2], 20, axis=0)
+    elif kind == "constant column":
+        X[:, 1] = 5.0
+    elif kind == "equal":
+        X = np.ones((5, 2))
+    else:
+        X = 1e200 * X
+    y = (X[:, 0] > X[:, 0].mean()).astype(int)
+    result = search(X, y, strategy=strategy, n_generations=3, n_starts=12)
+    assert result.labels.shape == (len(X),)
+    if kind in ("two rows", "duplicates"):
+        assert result.score == 1
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"min_clusters": 0}, "min_clusters must be at least 1, got 0"),
+        ({"min_clusters": 5, "max_clusters": 3}, "at most max_clusters, got 5 and 3"),
+        ({"min_clusters": 11, "max_clusters": 20}, "min_clusters=11 is more than the 10 rows"),
+        ({"min_clusters": 3}, "min_clusters=3 is more than the 2 different rows"),
+        ({"strategy": "luck"}, "strategy must be one of .*, got 'luck'"),
+        ({"population_size": 1}, "population_size must be at least 2, got 1"),
+        ({"n_generations": -1}, "n_generations must be at least 0, got -1"),
+        ({"trust": 1.5}, "trust must be None or between 0 and 1, got 1.5"),
+        ({"starts": []}, "starts must hold at least one clustering"),
+        ({"starts": [np.zeros(4, dtype=int)]}, "starts: clustering 0 must be 10 integers"),
+        ({"starts": [np.full(10, -1)]}, "lowest value of -1"),
+    ],
+)
+def test_bad_parameters(kwargs, message):
+    X = np.repeat([[0.0], [1.0]], 5, axis=0)
+    with pytest.raises(ValueError, match=message):
+        search(X, X[:, 0].astype(int), **kwargs)
+
+
+@pytest.mark.parametrize("X", [np.zeros(4), np.zeros((0, 2)), [[np.nan], [1.0]]])
+def test_bad_rows(X):
+    with pytest.raises(ValueError, match="X must"):
+        search(X, np.zeros(len(X), dtype=int))
+
+
+@pytest.mark.parametrize("wrong", [lambda c: np.zeros(1), lambda c: np.full(len(c), np.nan)])
+def test_bad_scores(blobs, wrong):
+    with pytest.raises(ValueError, match="score must return"):
+        search_clusterings(blobs[0], wrong, rng=np.random.RandomState(0), n_starts=12)

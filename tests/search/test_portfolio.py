@@ -1,0 +1,66 @@
+"""The portfolio: different, within bounds, the obvious solution among them."""
+
+import numpy as np
+import pytest
+
+from skdeepclust.critic import quality
+from skdeepclust.search import Bounds, make_prototypes, portfolio
+from skdeepclust.search import _portfolio as module
+
+
+def start(X, bounds, seed=0, **kwargs):
+    prototypes = make_prototypes(X, np.random.RandomState(seed))
+    return portfolio(X, prototypes, np.random.RandomState(seed), bounds, **kwargs)
+
+
+@pytest.mark.parametrize("bounds", [Bounds(1, 20), Bounds(2, 10), Bounds(6, 6), Bounds(2, 2)])
+def test_portfolio_is_different_and_within_bounds(moons, bounds):
+    found = start(moons[0], bounds, n_clusterings=40)
+    assert len({partition.key for partition in found}) == len(found) > 2
+    for i, partition in enumerate(found):
+        assert partition.founder == i
+        assert bounds.admit(partition.n_clusters)
+        assert set(partition.labels) == set(range(partition.n_clusters))
+    assert (found[0].n_clusters == 1) == (bounds.min_clusters == 1)
+
+
+def test_the_obvious_solution_is_there(blobs, moons):
+    for X, y in (blobs, moons):
+        found = start(X, Bounds(1, 20))
+        assert quality(y, [partition.labels for partition in found]).max() > 0.99
+
+
+def test_one_cluster_only(blobs):
+    (only,) = start(blobs[0], Bounds(1, 1))
+    assert only.n_clusters == 1
+
+
+def test_rows_of_large_sets_follow_their_prototypes(monkeypatch, blobs):
+    monkeypatch.setattr(module, "_MAX_ROWS", 100)
+    X, y = blobs
+    prototypes = make_prototypes(X, np.random.RandomState(0), 60)
+    found = portfolio(X, prototypes, np.random.RandomState(0), Bounds(1, 20))
+    assert quality(y, [partition.labels for partition in found]).max() > 0.99
+    for partition in found:
+        np.testing.assert_array_equal(partition.labels, partition.codes[prototypes.codes])
+
+
+def test_portfolio_is_reproducible(blobs):
+    first, second = (start(blobs[0], Bounds(1, 9), n_clusterings=20) for _ in range(2))
+    assert [partition.key for partition in first] == [partition.key for partition in second]
+
+
+@pytest.mark.parametrize("kind", ["two rows", "duplicates", "five", "constant column", "nine"])
+def test_awkward_rows(kind):
+    X = np.random.RandomState(0).standard_normal((50, 2))
+    if kind == "duplicates":
+        X = np.repeat(X[:2], 20, axis=0)
+    elif kind == "constant column":
+        X[:, 0] = 3.0
+    else:
+        X = X[: {"two rows": 2, "five": 5, "nine": 9}[kind]]
+    distinct = len(np.unique(X, axis=0))
+    for fewest in (1, 2):
+        found = start(X, Bounds(fewest, min(10, distinct)))
+        assert found
+        assert all(fewest <= partition.n_clusters <= 10 for partition in found)

@@ -1,0 +1,30 @@
+"""Collecting what was found: best first, alternatives that differ."""
+
+import numpy as np
+from deap import tools
+
+from skdeepclust.search import Partition
+from skdeepclust.search._result import collect_result
+
+
+def scored(labels, score):
+    partition = Partition(np.array(labels))
+    partition.fitness.values = (score,)
+    return partition
+
+
+def test_alternatives_differ_from_better_ones():
+    best = scored([1, 1, 1, 0, 0, 0, 0, 0, 0, 0], 0.9)
+    again = scored([0, 0, 0, 1, 1, 1, 1, 1, 1, 1], 0.9)
+    near = scored([0, 0, 0, 0, 1, 1, 1, 1, 1, 1], 0.8)
+    far = scored([0, 1, 0, 1, 0, 1, 0, 1, 0, 1], 0.1)
+    log = tools.Logbook()
+    log.record(best=0.9, mean=0.5, n_clusters=2, n_evaluations=3)
+    found = [far, near, again, best]
+    for least, expected in ((0.0, [0.9, 0.8, 0.1]), (0.2, [0.9, 0.1])):
+        result = collect_result(found, [far, near], log, "time", 5, least)
+        assert [alternative.score for alternative in result.alternatives] == expected
+    assert result.labels.tolist() == [0] * 3 + [1] * 7
+    assert result.best_start.score == 0.8
+    assert result.history == {"best": [0.9], "mean": [0.5], "n_clusters": [2], "n_evaluations": [3]}
+    assert len(collect_result(found, [far], log, "time", 1, 0.0).alternatives) == 1
