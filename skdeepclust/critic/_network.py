@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ..graph import Encoding, GraphEncoder, PointGraph, Population, node_descriptors, population
 
@@ -20,12 +21,16 @@ class CriticOutput(NamedTuple):
     ----------
     scores : Tensor of shape (m,)
         Higher is better.
+    cluster_scores : Tensor of shape (T,)
+        Of the single clusters, T in all: the share that each would have in common with the
+        class it matches best, their Jaccard index.
     encoding : Encoding
         The embedding ẑ of each clustering, and the vectors of its clusters and rows.
     clusterings : Population
     """
 
     scores: Tensor
+    cluster_scores: Tensor
     encoding: Encoding
     clusterings: Population
 
@@ -39,11 +44,18 @@ class CriticNetwork(nn.Module):
         Widths of the hidden layers from ẑ to the score.
     **encoder
         Parameters of `GraphEncoder`.
+
+    Attributes
+    ----------
+    config : dict
+        These parameters: ``CriticNetwork(**config)`` has the same layers.
     """
 
     def __init__(self, hidden: Sequence[int] = (128, 64), **encoder: Any) -> None:
         super().__init__()
+        self.config: dict[str, Any] = {"hidden": tuple(hidden), **encoder}
         self.encoder = GraphEncoder(**encoder)
+        self.cluster_head = nn.Linear(self.encoder.cluster_dim, 1)
         widths = [self.encoder.embedding_dim, *hidden]
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(widths):
@@ -68,7 +80,9 @@ class CriticNetwork(nn.Module):
     ) -> CriticOutput:
         """Score clusterings whose descriptors (m, n, 14) are known."""
         encoding = self.encoder(descriptors, graph, clusterings)
-        return CriticOutput(self.score_embedding(encoding.embedding), encoding, clusterings)
+        scores = self.score_embedding(encoding.embedding)
+        cluster_scores = self.cluster_head(functional.relu(encoding.clusters)).squeeze(1)
+        return CriticOutput(scores, cluster_scores, encoding, clusterings)
 
     def score_embedding(self, embedding: Tensor) -> Tensor:
         """Scores (m,) of embedded clusterings (m, e)."""

@@ -17,7 +17,7 @@ from ._geometry import measure_points
 from ._proposals import propose_clusterings, quality
 from ._synthetic import draw_dataset
 
-__all__ = ["Task", "draw_tasks", "make_task"]
+__all__ = ["Task", "best_overlaps", "draw_tasks", "make_task"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,11 @@ class Task:
         """Of every row in every clustering, (m, n, 14) float16: they take most of the memory."""
         return node_descriptors(self.graph, self.clusterings).half()
 
+    @cached_property
+    def cluster_quality(self) -> Tensor:
+        """Largest Jaccard index of each cluster with a class of the truth, (T,) float32."""
+        return best_overlaps(self.clusterings, self.labels[0].long())
+
     def extended(self, labelings: Iterable[NDArray[np.integer]], y: ArrayLike) -> Task:
         """The same data set with further clusterings, rated by the truth `y`."""
         more = np.stack(list(labelings)).astype(np.int16)
@@ -60,6 +65,31 @@ class Task:
             torch.cat([self.quality, _rated(y, more)]),
             self.family,
         )
+
+
+def best_overlaps(clusterings: Population, truth: Tensor) -> Tensor:
+    """Largest Jaccard index of each cluster with a class.
+
+    Parameters
+    ----------
+    clusterings : Population
+        Of n rows, T clusters in all.
+    truth : Tensor of shape (n,)
+        Classes from 0; -1 for rows of no class, which are left out.
+
+    Returns
+    -------
+    Tensor of shape (T,)
+        float32; 0 for a cluster of nothing but rows of no class.
+    """
+    n_classes, n_clusters = int(truth.max()) + 1, len(clusterings.owner)
+    kept = (clusterings.codes >= 0) & (truth >= 0)
+    pairs = (clusterings.codes * n_classes + truth)[kept]
+    common = torch.bincount(pairs, minlength=n_clusters * n_classes)
+    common = common.reshape(n_clusters, n_classes)  # (T, classes)
+    class_sizes = torch.bincount(truth[truth >= 0], minlength=n_classes)
+    union = common.sum(dim=1, keepdim=True) + class_sizes - common
+    return (common / union.clamp(min=1)).amax(dim=1).float()
 
 
 def make_task(

@@ -25,8 +25,9 @@ class CriticPlan:
 
     Attributes
     ----------
-    ranking, regression, wasserstein, reconstruction : float
-        Weights of the objectives; 0 leaves one out.
+    ranking, regression, wasserstein, reconstruction, clusters : float
+        Weights of the objectives; 0 leaves one out. `clusters` is the regression of the
+        quality of single clusters.
     n_epochs : int
         Passes over the tasks.
     batch_size : int
@@ -34,16 +35,20 @@ class CriticPlan:
     learning_rate : float
         Peak of the cosine schedule of AdamW.
     weight_decay : float
+    device : torch.device
+        Where the network is trained; tasks are brought there one by one.
     """
 
     ranking: float = 1.0
     regression: float = 10.0
     wasserstein: float = 0.0
     reconstruction: float = 0.1
+    clusters: float = 1.0
     n_epochs: int = 4
     batch_size: int = 4
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
+    device: torch.device = torch.device("cpu")
 
 
 def train_critic(
@@ -64,6 +69,7 @@ def train_critic(
     on_epoch : callable, optional
         Called with the figures of each epoch.
     """
+    network.to(plan.device)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
     )
@@ -107,10 +113,15 @@ def task_loss(
     network: CriticNetwork, task: Task, plan: CriticPlan, generator: torch.Generator
 ) -> Tensor:
     """Weighted objectives of one task, of shape ()."""
-    graph, clusterings = task.graph, task.clusterings
-    output = network.judge(task.descriptors.float(), graph, clusterings)
-    loss = plan.ranking * ranking_loss(output.scores, task.quality)
-    loss = loss + plan.regression * regression_loss(output.scores, task.quality)
+    graph, clusterings = task.graph.to(plan.device), task.clusterings.to(plan.device)
+    quality = task.quality.to(plan.device)
+    output = network.judge(task.descriptors.to(plan.device).float(), graph, clusterings)
+    loss = plan.ranking * ranking_loss(output.scores, quality)
+    loss = loss + plan.regression * regression_loss(output.scores, quality)
+    if plan.clusters:
+        wanted = task.cluster_quality.to(plan.device)
+        rated = regression_loss(output.cluster_scores, wanted)
+        loss = loss + plan.clusters * rated
     if plan.wasserstein:
         embedding = output.encoding.embedding
         loss = loss + plan.wasserstein * wasserstein_loss(

@@ -95,6 +95,7 @@ class GraphEncoder(nn.Module):
         if kind not in _KINDS:
             raise ValueError(f"kind must be one of {_KINDS}, got {kind!r}.")
         self.kind = kind
+        self.cluster_dim = cluster_dim
         self.embedding_dim = 4 * cluster_dim + _N_SUMMARIES
         self.node_network = _network(n_descriptors, hidden_dim, node_dim)
         self.rounds = nn.ModuleList(_MeanConvolution(node_dim) for _ in range(n_rounds))

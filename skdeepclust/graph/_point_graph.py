@@ -32,6 +32,11 @@ class PointGraph:
     distances: Tensor
     radius: float
 
+    def to(self, device: torch.device) -> PointGraph:
+        """The same graph on a device."""
+        moved = (self.points.to(device), self.neighbors.to(device), self.distances.to(device))
+        return PointGraph(*moved, self.radius)
+
 
 def point_graph(points: Tensor, neighbors: Tensor) -> PointGraph:
     """Centre and scale rows whose neighbours are known.

@@ -32,6 +32,11 @@ class Population:
     counts: Tensor
     rows: Tensor
 
+    def to(self, device: torch.device) -> Population:
+        """The same population on a device."""
+        tensors = (self.codes, self.owner, self.counts, self.rows)
+        return Population(*(tensor.to(device) for tensor in tensors))
+
     @property
     def n_clusters(self) -> Tensor:
         """Clusters of each clustering, (m,)."""

@@ -10,6 +10,7 @@ from ._loop import TrainingPlan, TrainingResult
 from ._moments import Moments
 from ._progress import epoch_progress
 from ._pseudo_labels import cluster_codes, complete_targets
+from ._random import seeded_torch
 from ._rows import InputScaling, Rows
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "learn_encoder",
     "map_batches",
     "place_centers",
+    "seeded_torch",
 ]

@@ -11,8 +11,8 @@ from ..spectral import spectral_normalization
 
 __all__ = ["cluster_embedding", "k_means_from_ward"]
 
-# Chosen on the evaluation alphabets of Omniglot: between full whitening, which raises noise to
-# the level of the clusters, and none.
+# Between full whitening, which raises noise to the level of the clusters, and none. The best of 36
+# pairs on held-out background alphabets of Omniglot, where all differ little.
 _VECTORS_PER_CLUSTER = 2
 _RIDGE = 10.0
 # Ward's method takes memory that is quadratic in the rows: 16 MiB for these.

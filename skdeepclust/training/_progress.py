@@ -49,5 +49,5 @@ def _line_writer(total: int, description: str) -> Report:
 
 
 def _summary(figures: Mapping[str, float]) -> str:
-    names = ("objective", "validation_objective")
+    names = ("objective", "validation_objective", "loss")
     return ", ".join(f"{name} {figures[name]:.3f}" for name in names if name in figures)

@@ -64,3 +64,20 @@ def test_few_rows_and_hidden_layers():
     X = np.array([[0.0], [1.0], [5.0]])
     assert score(network, X, np.array([[0, 0, 1]])).shape == (1,)
     assert len(list(network.head)) == 1
+
+
+def test_config_gives_the_same_layers():
+    network = CriticNetwork(hidden=[8], hidden_dim=16, kind="complete", n_rounds=2)
+    again = CriticNetwork(**network.config)
+    again.load_state_dict(network.state_dict())
+    X, labels = draw()
+    torch.testing.assert_close(score(again, X, labels), score(network, X, labels))
+
+
+def test_one_score_for_each_cluster(network):
+    X, labels = draw()
+    with torch.no_grad():
+        output = network(measure_points(X), torch.from_numpy(labels))
+        alone = network(measure_points(X), torch.from_numpy(labels[1:2]))
+    assert output.cluster_scores.shape == (1 + 2 + 5 + 4,)
+    torch.testing.assert_close(output.cluster_scores[1:3], alone.cluster_scores)

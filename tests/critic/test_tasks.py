@@ -6,7 +6,7 @@ import torch
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 
-from skdeepclust.critic._tasks import draw_tasks, make_task
+from skdeepclust.critic._tasks import best_overlaps, draw_tasks, make_task
 from skdeepclust.graph import node_descriptors, population
 
 
@@ -52,3 +52,21 @@ def test_tasks_follow_from_the_seed_alone(n_jobs):
         assert one.family in ("moons", "boxes")
         torch.testing.assert_close(one.graph.points, other.graph.points)
         torch.testing.assert_close(one.labels, other.labels)
+
+
+def test_best_overlaps_are_jaccard_indices_with_the_best_class():
+    rng = np.random.RandomState(0)
+    truth, labels = rng.randint(-1, 4, 50), rng.randint(-1, 5, (3, 50))
+    found = best_overlaps(population(torch.from_numpy(labels)), torch.from_numpy(truth))
+    expected = []
+    for clustering in labels:
+        for cluster in range(5):
+            members = (clustering == cluster) & (truth >= 0)
+            classes = [truth == c for c in range(4)]
+            expected.append(max((members & c).sum() / (members | c).sum() for c in classes))
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
+
+
+def test_clusters_of_the_truth_are_perfect(task):
+    assert (task.cluster_quality[:3] == 1).all()
+    assert (task.cluster_quality[3:] < 1).any()

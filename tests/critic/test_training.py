@@ -10,7 +10,7 @@ from skdeepclust.critic._network import CriticNetwork
 from skdeepclust.critic._tasks import draw_tasks
 from skdeepclust.critic._training import CriticPlan, task_loss, train_critic
 
-NOTHING = CriticPlan(ranking=0, regression=0, wasserstein=0, reconstruction=0)
+NOTHING = CriticPlan(ranking=0, regression=0, wasserstein=0, reconstruction=0, clusters=0)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def total_loss(network, tasks, plan):
         return sum(float(task_loss(network, task, plan, generator)) for task in tasks)
 
 
-@pytest.mark.parametrize("name", ["ranking", "regression", "reconstruction"])
+@pytest.mark.parametrize("name", ["ranking", "regression", "reconstruction", "clusters"])
 def test_each_objective_falls_on_its_own(tasks, name):
     plan = replace(NOTHING, n_epochs=3, learning_rate=1e-2, **{name: 1.0})
     network = make_network()

@@ -1,0 +1,137 @@
+"""Adversarial rounds: a search attacks the critic, and the critic learns what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.parallel import Parallel, delayed
+
+from ..search import search_clusterings
+from ._judging import judge
+from ._network import CriticNetwork
+from ._tasks import Task
+from ._training import CriticPlan, train_critic
+
+__all__ = ["attack_tasks", "n_epochs_in_all", "train_in_rounds"]
+
+# Share of the tasks that are attacked in a round, and their most rows.
+_ATTACKED = 0.25
+_MOST_ROWS = 600
+_MOST_CLUSTERS = 64
+_POPULATION, _GENERATIONS = 32, 20
+# Clusterings that a task gains at most.
+_N_FOUND = 8
+
+
+def train_in_rounds(
+    network: CriticNetwork,
+    tasks: Sequence[Task],
+    plan: CriticPlan,
+    rng: np.random.RandomState,
+    n_rounds: int,
+    on_epoch: Callable[[dict[str, float]], Any] | None = None,
+    n_jobs: int | None = None,
+) -> dict[str, list[float]]:
+    """Train, let a search attack the critic, learn what it found, and so on.
+
+    Parameters
+    ----------
+    network : CriticNetwork
+        Trained in place.
+    tasks : sequence of Task
+    plan : CriticPlan
+        Of the first training; after a round, half the epochs at half the learning rate.
+    rng : RandomState
+    n_rounds : int
+    on_epoch : callable, optional
+        Called with the figures of each epoch.
+    n_jobs : int, optional
+        Processes of the search.
+
+    Returns
+    -------
+    dict of str to list
+        The mean "loss" of each epoch, and for each round the "overrated" mean by which the
+        score of what the search found exceeds its quality.
+    """
+    history = {**train_critic(network, tasks, plan, rng, on_epoch), "overrated": []}
+    tasks, later = list(tasks), _after_round(plan)
+    for _ in range(n_rounds):
+        attacked, overrated = attack_tasks(network, tasks, rng, n_jobs)
+        for i, task in attacked.items():
+            tasks[i] = task
+        history["overrated"].append(overrated)
+        history["loss"] += train_critic(network, tasks, later, rng, on_epoch)["loss"]
+    return history
+
+
+def n_epochs_in_all(plan: CriticPlan, n_rounds: int) -> int:
+    """Epochs of `train_in_rounds`."""
+    return plan.n_epochs + n_rounds * _after_round(plan).n_epochs
+
+
+def _after_round(plan: CriticPlan) -> CriticPlan:
+    n_epochs = max(1, plan.n_epochs // 2)
+    return replace(plan, n_epochs=n_epochs, learning_rate=plan.learning_rate / 2)
+
+
+def attack_tasks(
+    network: CriticNetwork,
+    tasks: Sequence[Task],
+    rng: np.random.RandomState,
+    n_jobs: int | None = None,
+) -> tuple[dict[int, Task], float]:
+    """Add to some tasks what a search finds that the critic likes best.
+
+    Parameters
+    ----------
+    network : CriticNetwork
+    tasks : sequence of Task
+    rng : RandomState
+        Chooses the tasks and gives every search a seed of its own.
+    n_jobs : int, optional
+
+    Returns
+    -------
+    attacked : dict of int to Task
+        The new tasks by their place among the old ones.
+    overrated : float
+        Mean score less quality of the best clustering that each search found.
+    """
+    small = [i for i, task in enumerate(tasks) if task.labels.shape[1] <= _MOST_ROWS]
+    chosen = rng.permutation(small)[: max(1, round(_ATTACKED * len(tasks)))].tolist()
+    seeds = rng.randint(np.iinfo(np.int32).max, size=len(chosen))
+    attack = delayed(_attack)
+    found = Parallel(n_jobs)(
+        attack(network, tasks[i], int(seed)) for i, seed in zip(chosen, seeds, strict=True)
+    )
+    attacked, gaps = {}, []
+    for i, (labels, score) in zip(chosen, found, strict=True):
+        task = tasks[i].extended(labels, tasks[i].labels[0].numpy())
+        gaps.append(score - float(task.quality[len(tasks[i].quality)]))
+        attacked[i] = task
+    return attacked, float(np.mean(gaps)) if gaps else 0.0
+
+
+def _attack(network: CriticNetwork, task: Task, seed: int) -> tuple[list[NDArray[np.int64]], float]:
+    """The clusterings that a search likes best, and the score of the first."""
+
+    def score(labels: NDArray[np.int64]) -> NDArray[np.float64]:
+        return judge(network, task.graph, labels).scores
+
+    proposed = task.labels[1:].numpy()  # without the truth
+    result = search_clusterings(
+        task.graph.points.numpy(),
+        score,
+        rng=np.random.RandomState(seed),
+        max_clusters=min(_MOST_CLUSTERS, task.labels.shape[1] // 2),
+        population_size=_POPULATION,
+        n_generations=_GENERATIONS,
+        starts=[labels for labels in proposed if labels.min() >= 0],
+        n_alternatives=_N_FOUND,
+    )
+    return [found.labels for found in result.alternatives], result.score
