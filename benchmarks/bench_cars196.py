@@ -43,6 +43,7 @@ from typing import Any
 
 import numpy as np
 from bench_unsupervised import markdown_table
+from metric_losses import WITH_PROXIES, LossEmbedder
 from scipy.stats import loguniform, uniform
 from sklearn.datasets import make_blobs
 from sklearn.model_selection import ParameterSampler, cross_validate
@@ -73,7 +74,6 @@ from skdeepclust.model_selection import ClassDisjointKFold
 
 _N_SEEDS, _N_TRIALS, _N_EPOCHS, _BATCH_SIZE = 3, 12, 20, 512
 _QUICK: dict[str, Any] = {"seeds": 1, "trials": 2, "epochs": 2}
-_WITH_PROXIES = ("ProxyAnchor", "NormalizedSoftmax")
 _SCORERS = {"R@1": recall_at_k_scorer, "NMI": zero_shot_clustering_scorer}
 
 # Names of parameters with lists or distributions, of which every value can be written as JSON.
@@ -90,7 +90,7 @@ _ENCODER_SPACE: Space = {
     "weight_decay": loguniform(1e-5, 1e-1),
 }
 _LOSS_SPACE: Space = {"sharpness": loguniform(0.3, 3)}
-# A multiple of the learning rate; 10 and 100 are recommended.
+# A multiple of the learning rate.
 _PROXY_SPACE: Space = {**_LOSS_SPACE, "proxy_rate": loguniform(1, 300)}
 
 
@@ -168,7 +168,7 @@ def tune(method: str, split: Split, store: Store, options: argparse.Namespace) -
 def drawn_parameters(method: str, n_trials: int) -> list[dict[str, Any]]:
     """Parameters of the trials; encoder and optimiser are the same for all gradient methods."""
     own = {CLOSED_FORM: _CLOSED_FORM_SPACE, GRADIENT: _GRADIENT_SPACE}.get(method, _LOSS_SPACE)
-    own = _PROXY_SPACE if method in _WITH_PROXIES else own
+    own = _PROXY_SPACE if method in WITH_PROXIES else own
     spaces = [own] if method == CLOSED_FORM else [_ENCODER_SPACE, own]
     drawn = [ParameterSampler(space, n_trials, random_state=0) for space in spaces]
     return [
@@ -209,7 +209,6 @@ def estimator(
     }
     if method == GRADIENT:
         return DeepMetricClusterer(early_stopping=False, n_iter_no_change=options.epochs, **common)
-    from metric_losses import LossEmbedder  # needs a package that may be missing
 
     return LossEmbedder(method, **common)
 

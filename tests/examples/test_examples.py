@@ -14,7 +14,11 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize(
     ("script", "picture"),
-    [("plot_quickstart.py", "quickstart.png"), ("plot_new_classes.py", "new_classes.png")],
+    [
+        ("plot_quickstart.py", "quickstart.png"),
+        ("plot_new_classes.py", "new_classes.png"),
+        ("plot_no_number_of_clusters.py", "no_number_of_clusters.png"),
+    ],
 )
 def test_example_runs(script, picture, tmp_path):
     path = ROOT / "examples" / script
