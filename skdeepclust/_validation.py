@@ -19,6 +19,7 @@ __all__ = [
     "StrOptions",
     "Targets",
     "check_device",
+    "check_labelings",
     "check_n_clusters",
     "check_rows",
     "check_targets",
@@ -167,3 +168,51 @@ def _is_missing(value: Any) -> bool:
     if value is None or type(value).__name__ == "NAType":
         return True
     return not isinstance(value, str | bytes | bool) and bool(value == -1 or value != value)
+
+
+def check_labelings(labelings: Any, n_rows: int, name: str = "labelings") -> np.ndarray:
+    """Clusterings as codes, (m, n) int64: from 0 for clusters, -1 for noise.
+
+    Parameters
+    ----------
+    labelings : sequence of array-like of shape (n,)
+        Labels of any sortable type; negative numbers and None are noise.
+    n_rows : int
+        Number n of rows of the data.
+    name : str
+        What messages call it.
+
+    Raises
+    ------
+    ValueError
+        If there is no clustering, one has another length, NaN, no cluster, or as many clusters
+        as rows.
+    """
+    if not hasattr(labelings, "__len__") or isinstance(labelings, str | dict):
+        raise ValueError(f"{name} is {labelings!r}: a sequence of label arrays is wanted.")
+    if not len(labelings):
+        raise ValueError(f"{name} is empty: at least one clustering is wanted.")
+    codes = [_label_codes(labels, n_rows, f"{name}[{i}]") for i, labels in enumerate(labelings)]
+    return np.stack(codes)
+
+
+def _label_codes(labels: Any, n_rows: int, name: str) -> np.ndarray:
+    values = np.asarray(labels)
+    if values.ndim != 1:
+        raise ValueError(f"{name} has shape {values.shape}: a label for each row is wanted, (n,).")
+    if len(values) != n_rows:
+        raise ValueError(f"{name} has {len(values)} labels, but X has {n_rows} rows.")
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise ValueError(f"{name} contains NaN or infinity: -1 marks noise.")
+    noise = _unlabelled(values) if values.dtype.kind == "O" else np.zeros(n_rows, dtype=bool)
+    if values.dtype.kind in "if":
+        noise = values < 0
+    codes = np.full(n_rows, -1, dtype=np.int64)
+    if not noise.all():
+        codes[~noise] = np.unique(values[~noise], return_inverse=True)[1]
+    n_clusters = int(codes.max()) + 1
+    if not n_clusters:
+        raise ValueError(f"{name} has no cluster: every row is noise (-1).")
+    if n_clusters == n_rows and n_rows > 1:
+        raise ValueError(f"{name} puts each of the {n_rows} rows in a cluster of its own.")
+    return codes

@@ -1,0 +1,362 @@
+"""CriticClusterer: the clustering that a learned critic likes best."""
+
+from __future__ import annotations
+
+import os
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+    clone,
+)
+from sklearn.frozen import FrozenEstimator
+from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._base import keep_fitted_on_error
+from ._critic import ClusteringCritic
+from ._validation import Interval, StrOptions, check_device, check_n_clusters, fit_context
+from .critic._geometry import measure_points
+from .critic._judging import judge
+from .search import ScoredClustering, SearchResult, search_clusterings
+from .training import epoch_progress
+
+__all__ = ["CriticClusterer"]
+
+# Of more rows a sample of this size is clustered, and the others follow the nearest of these.
+_MAX_ROWS = 2_000
+
+Codes = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+class CriticClusterer(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
+):
+    """Clustering without a number of clusters: a search for what a trained critic likes best.
+
+    A critic that has learned from many data sets what good clusterings look like scores whole
+    clusterings; an evolutionary search starts from the outputs of a dozen classical algorithms
+    at many numbers of clusters, and changes them as long as the critic likes the result better.
+
+    Parameters
+    ----------
+    n_clusters : int, default=None
+        Number of clusters. None: the critic decides.
+    critic : {"pretrained", "images"}, str, path-like or ClusteringCritic, default="pretrained"
+        Who judges: weights that come with the package, a file written by `save`, a fitted
+        critic (in a ``FrozenEstimator``, so that `clone` keeps it), or one that is not fitted
+        and learns from the labels given to `fit` first.
+    search : {"genetic", "cem"}, default="genetic"
+        "genetic" changes partitions of micro-clusters; "cem" is the cross-entropy method over
+        the weights of a small clustering network.
+    min_clusters : int, default=1
+        Fewest clusters; with 1 the answer for data without structure is one cluster.
+    max_clusters : int, default=30
+        Most clusters.
+    population_size : int, default=32
+        Clusterings of a generation.
+    n_generations : int, default=30
+        Generations at most.
+    patience : int, default=6
+        Generations without a better score after which the search ends.
+    max_time : float, default=None
+        Seconds after which no further generation begins.
+    n_jobs : int, default=None
+        Threads that look for nearest neighbours; the result does not depend on it.
+    device : str or torch.device, default="auto"
+        Where the critic computes. "auto": CUDA where there is such a device, else the CPU.
+    random_state : int, RandomState instance or None, default=None
+        Determines starts and search; an int gives the same labels on one machine.
+    verbose : int, default=0
+        Above 0 progress is shown on standard error.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n,)
+        Cluster of each training row, in ``[0, n_clusters_)``.
+    n_clusters_ : int
+        Number of clusters.
+    score_ : float
+        The critic's score of the clustering: an estimate of the adjusted Rand index with the
+        unknown truth.
+    alternatives_ : list of ScoredClustering
+        Other good clusterings, different from the chosen one and from each other, the best
+        first, each with `labels` and `score`.
+    history_ : dict of str to list
+        Of each generation: "best" and "mean" score, "n_clusters" of the best, "n_evaluations".
+    critic_ : ClusteringCritic
+        The critic that judged.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where X has them.
+
+    See Also
+    --------
+    ClusteringCritic : The critic by itself, for clusterings of your own.
+    sklearn.cluster.HDBSCAN : Density-based clusters, whose number need not be known either.
+
+    Notes
+    -----
+    Lengths are compared across features: put a StandardScaler in front where their units
+    differ, as for KMeans. Of more than 2,000 rows a sample of that size is clustered. A single
+    row is a cluster only where the bounds on their number leave no other way.
+
+    References
+    ----------
+    Alami, Kaddah, Read, "Transferable Deep Metric Learning for Clustering", IDA 2023.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from skdeepclust import CriticClusterer
+    >>> X, y = make_blobs(150, centers=5, cluster_std=0.4, random_state=1)
+    >>> clusterer = CriticClusterer(random_state=0).fit(X)
+    >>> clusterer.n_clusters_
+    5
+    >>> clusterer.predict(X[:3]).shape
+    (3,)
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
+        "critic": [str, os.PathLike, ClusteringCritic, FrozenEstimator],
+        "search": [StrOptions({"genetic", "cem"})],
+        "min_clusters": [Interval(Integral, 1, None, closed="left")],
+        "max_clusters": [Interval(Integral, 1, None, closed="left")],
+        "population_size": [Interval(Integral, 2, None, closed="left")],
+        "n_generations": [Interval(Integral, 0, None, closed="left")],
+        "patience": [Interval(Integral, 1, None, closed="left")],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "n_jobs": [Integral, None],
+        "device": [str, torch.device],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_clusters: int | None = None,
+        *,
+        critic: Any = "pretrained",
+        search: str = "genetic",
+        min_clusters: int = 1,
+        max_clusters: int = 30,
+        population_size: int = 32,
+        n_generations: int = 30,
+        patience: int = 6,
+        max_time: float | None = None,
+        n_jobs: int | None = None,
+        device: str | torch.device = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.critic = critic
+        self.search = search
+        self.min_clusters = min_clusters
+        self.max_clusters = max_clusters
+        self.population_size = population_size
+        self.n_generations = n_generations
+        self.patience = patience
+        self.max_time = max_time
+        self.n_jobs = n_jobs
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> CriticClusterer:
+        """Search for the best clustering.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p)
+        y : array-like of shape (n,), default=None
+            Labels from which a critic that is not fitted learns; ignored otherwise.
+
+        Returns
+        -------
+        CriticClusterer
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or X is not as described, or a critic that is not fitted finds no
+            labels; an earlier fit stays usable.
+        """
+        with keep_fitted_on_error(self):
+            rows: Floats = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+            check_n_clusters(self.n_clusters, len(rows))
+            rng = check_random_state(self.random_state)
+            self.critic_ = self._resolve_critic(rows, y)
+            self._keep(rows, *self._search(rows, rng))
+        return self
+
+    def predict(self, X: ArrayLike) -> Codes:
+        """Cluster of each row: that of the nearest row that was clustered.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            In ``[0, n_clusters_)``; of the training rows, `labels_`.
+        """
+        X = self._checked(X)
+        return np.asarray(self._prototype_labels[_nearest(self._prototypes, X, self.n_jobs)[1]])
+
+    def transform(self, X: ArrayLike) -> Floats:
+        """Distance of each row to each cluster, that is to the nearest of its rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p)
+
+        Returns
+        -------
+        ndarray of shape (n, n_clusters_)
+        """
+        X = self._checked(X)
+        groups = [self._prototypes[self._prototype_labels == c] for c in range(self.n_clusters_)]
+        return np.stack([_nearest(group, X, self.n_jobs)[0] for group in groups], axis=1)
+
+    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
+        """The critic's score of the clusters that `predict` finds; needs no labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p)
+        y : Ignored
+            There for the sake of scikit-learn's interface.
+
+        Returns
+        -------
+        float
+            Higher is better.
+        """
+        return float(self.critic_.score_clustering(X, self.predict(X)))
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_clusters_
+
+    def _checked(self, X: ArrayLike) -> Floats:
+        check_is_fitted(self)
+        return np.asarray(validate_data(self, X, reset=False, dtype=np.float64))
+
+    def _resolve_critic(self, X: Floats, y: ArrayLike | None) -> ClusteringCritic:
+        """A fitted critic."""
+        critic = self.critic
+        if isinstance(critic, str | os.PathLike):
+            return _named_critic(critic)
+        if isinstance(critic, FrozenEstimator):
+            critic = critic.estimator
+        if not isinstance(critic, ClusteringCritic):
+            raise ValueError(f"critic={self.critic!r}: a ClusteringCritic is wanted.")
+        if hasattr(critic, "network_"):
+            return critic
+        if y is None:
+            raise ValueError(
+                f"critic={self.critic!r} is not fitted, and y=None: labels are wanted to train "
+                "it, or a fitted critic in a FrozenEstimator."
+            )
+        trained: ClusteringCritic = clone(critic).fit(X, y)
+        return trained
+
+    def _search(self, X: Floats, rng: np.random.RandomState) -> tuple[Floats, SearchResult]:
+        """Rows of a sample, and clusterings of them that the critic likes."""
+        sample = X[np.sort(rng.permutation(len(X))[:_MAX_ROWS])]
+        fewest, most = self._bounds(len(sample))
+        graph, device = measure_points(sample), check_device(self.device)
+
+        def score(labels: Codes) -> Floats:
+            return judge(self.critic_.network_, graph, labels, device).scores - _penalty(labels)
+
+        with epoch_progress(self.n_generations + 1, self.verbose, "CriticClusterer") as report:
+            found = search_clusterings(
+                sample,
+                score,
+                rng=rng,
+                strategy=self.search,
+                min_clusters=fewest,
+                max_clusters=most,
+                population_size=self.population_size,
+                n_generations=self.n_generations,
+                patience=self.patience,
+                max_time=self.max_time,
+                callback=report,
+            )
+        return sample, found
+
+    def _bounds(self, n_rows: int) -> tuple[int, int]:
+        """Fewest and most clusters to search."""
+        if self.n_clusters is not None:
+            return int(self.n_clusters), int(self.n_clusters)
+        if self.min_clusters > self.max_clusters:
+            raise ValueError(
+                f"min_clusters={self.min_clusters} is larger than max_clusters={self.max_clusters}."
+            )
+        # Each row by itself is no clustering.
+        return int(self.min_clusters), max(
+            int(self.min_clusters), min(self.max_clusters, n_rows - 1)
+        )
+
+    def _keep(self, X: Floats, sample: Floats, found: SearchResult) -> None:
+        """Store what the search found for a sample of the rows, extended to all of them."""
+        self._prototypes, self._prototype_labels = sample, found.labels
+        self.n_clusters_ = int(found.labels.max()) + 1
+        self.score_ = found.score + float(_penalty(found.labels[None])[0])
+        self.history_ = found.history
+        nearest = _nearest(sample, X, self.n_jobs)[1]
+        self.labels_ = found.labels[nearest]
+        self.alternatives_ = [
+            ScoredClustering(other.labels[nearest], other.score)
+            for other in found.alternatives
+            if (other.labels != found.labels).any()
+        ]
+
+
+def _named_critic(name: str | os.PathLike[str]) -> ClusteringCritic:
+    """A critic that comes with the package, or one in a file."""
+    from .persistence import load
+
+    if name == "pretrained":
+        return ClusteringCritic.from_pretrained()
+    if name == "images":
+        return ClusteringCritic.from_pretrained("images")
+    critic = load(name)
+    if not isinstance(critic, ClusteringCritic) or not hasattr(critic, "network_"):
+        raise ValueError(f"critic={name!r}: the file holds no fitted ClusteringCritic.")
+    return critic
+
+
+def _penalty(labels: Codes) -> Floats:
+    """1 for clusterings (m, n) in which a row is a cluster by itself, else 0; (m,).
+
+    No true clustering that the critic has learned from has such a cluster: of what it thinks of
+    them only that it sometimes likes them is known.
+    """
+    m, k = len(labels), int(labels.max()) + 1
+    numbered = labels + k * np.arange(m)[:, None]
+    counts = np.bincount(numbered.ravel(), minlength=m * k).reshape(m, k)
+    return np.asarray((counts == 1).any(axis=1), dtype=np.float64)
+
+
+def _nearest(prototypes: Floats, X: Floats, n_jobs: int | None) -> tuple[Floats, NDArray[np.intp]]:
+    """Distance to the nearest prototype and its place, (n,) each."""
+    search = NearestNeighbors(n_neighbors=1, n_jobs=n_jobs).fit(prototypes)
+    distances, places = search.kneighbors(X)
+    return distances[:, 0], places[:, 0]
