@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from ._validation import check_device, check_labelings
+from ._validation import check_device, check_labelings, check_labels
 from .critic._geometry import measure_points
 from .critic._judging import Judgement, judge
 from .critic._network import CriticNetwork
@@ -48,7 +48,7 @@ class ScoringMixin:
             If X is no finite array of at least two different rows, if the labels do not fit it,
             are all noise, or put every row in a cluster of its own.
         """
-        return float(self.score_clusterings(X, [labels])[0])
+        return float(self._judge_one(X, labels)[0].scores[0])
 
     def score_clusterings(
         self, X: ArrayLike, labelings: Iterable[ArrayLike]
@@ -64,7 +64,11 @@ class ScoringMixin:
         -------
         ndarray of shape (m,)
         """
-        judgement, codes = self._judge(X, labelings)
+        rows = self._checked_rows(X)
+        if not hasattr(labelings, "__len__"):
+            labelings = list(labelings)
+        codes = check_labelings(labelings, len(rows))
+        judgement = self._judge(rows, codes)
         # Sums in a batch round by position: equal clusterings shall have equal scores.
         _, first, place = np.unique(codes, axis=0, return_index=True, return_inverse=True)
         return judgement.scores[first[place.reshape(-1)]]
@@ -99,7 +103,7 @@ class ScoringMixin:
             Jaccard index with a true cluster. NaN for a cluster without a row in the sample of
             more than 50,000 rows.
         """
-        judgement, codes = self._judge(X, [labels])
+        judgement, codes = self._judge_one(X, labels)
         scores = np.full(codes[0].max() + 1, np.nan)
         judged = np.unique(codes[0, _sample(codes.shape[1])])
         scores[judged[judged >= 0]] = judgement.cluster_scores
@@ -117,20 +121,24 @@ class ScoringMixin:
         -------
         ndarray of shape (e,)
         """
-        return self._judge(X, [labels])[0].embedding[0]
+        return self._judge_one(X, labels)[0].embedding[0]
 
-    def _judge(
-        self, X: ArrayLike, labelings: Iterable[ArrayLike]
-    ) -> tuple[Judgement, NDArray[np.int64]]:
-        """What the network says, and the codes (m, n) of the clusterings."""
+    def _judge_one(self, X: ArrayLike, labels: ArrayLike) -> tuple[Judgement, NDArray[np.int64]]:
+        """What the network says of one clustering, and its codes (1, n)."""
+        rows = self._checked_rows(X)
+        codes = check_labels(labels, len(rows))[None]
+        return self._judge(rows, codes), codes
+
+    def _checked_rows(self, X: ArrayLike) -> NDArray[np.float64]:
         check_is_fitted(self)
         rows = check_array(X, dtype=np.float64, ensure_min_samples=2, estimator=self)
-        if not hasattr(labelings, "__len__"):
-            labelings = list(labelings)
-        codes = check_labelings(labelings, len(rows))
+        return np.asarray(rows)
+
+    def _judge(self, rows: NDArray[np.float64], codes: NDArray[np.int64]) -> Judgement:
+        """What the network says of clusterings (m, n) of the rows, or of a sample of them."""
         kept = _sample(len(rows))
         graph, device = measure_points(rows[kept]), check_device(self.device)
-        return judge(self.network_, graph, codes[:, kept], device), codes
+        return judge(self.network_, graph, codes[:, kept], device)
 
 
 def _sample(n: int) -> NDArray[np.intp]:

@@ -20,6 +20,7 @@ __all__ = [
     "Targets",
     "check_device",
     "check_labelings",
+    "check_labels",
     "check_n_clusters",
     "check_rows",
     "check_targets",
@@ -170,13 +171,29 @@ def _is_missing(value: Any) -> bool:
     return not isinstance(value, str | bytes | bool) and bool(value == -1 or value != value)
 
 
-def check_labelings(labelings: Any, n_rows: int, name: str = "labelings") -> np.ndarray:
-    """Clusterings as codes, (m, n) int64: from 0 for clusters, -1 for noise.
+def check_labelings(labelings: Any, n_rows: int) -> np.ndarray:
+    """Clusterings of the same rows as codes, (m, n) int64; see `check_labels`.
+
+    Raises
+    ------
+    ValueError
+        If there is no clustering, or one is not as it should be.
+    """
+    if not hasattr(labelings, "__len__") or isinstance(labelings, str | dict):
+        raise ValueError(f"labelings is {labelings!r}: a sequence of label arrays is wanted.")
+    if not len(labelings):
+        raise ValueError("labelings is empty: at least one clustering is wanted.")
+    named = ((labels, f"labelings[{i}]") for i, labels in enumerate(labelings))
+    return np.stack([check_labels(labels, n_rows, name) for labels, name in named])
+
+
+def check_labels(labels: Any, n_rows: int, name: str = "labels") -> np.ndarray:
+    """A clustering as codes, (n,) int64: from 0 for clusters, -1 for noise.
 
     Parameters
     ----------
-    labelings : sequence of array-like of shape (n,)
-        Labels of any sortable type; negative numbers and None are noise.
+    labels : array-like of shape (n,)
+        Of any sortable type; negative numbers and None are noise.
     n_rows : int
         Number n of rows of the data.
     name : str
@@ -185,18 +202,8 @@ def check_labelings(labelings: Any, n_rows: int, name: str = "labelings") -> np.
     Raises
     ------
     ValueError
-        If there is no clustering, one has another length, NaN, no cluster, or as many clusters
-        as rows.
+        If the length is another, or there is NaN, no cluster, or a cluster for every row.
     """
-    if not hasattr(labelings, "__len__") or isinstance(labelings, str | dict):
-        raise ValueError(f"{name} is {labelings!r}: a sequence of label arrays is wanted.")
-    if not len(labelings):
-        raise ValueError(f"{name} is empty: at least one clustering is wanted.")
-    codes = [_label_codes(labels, n_rows, f"{name}[{i}]") for i, labels in enumerate(labelings)]
-    return np.stack(codes)
-
-
-def _label_codes(labels: Any, n_rows: int, name: str) -> np.ndarray:
     values = np.asarray(labels)
     if values.ndim != 1:
         raise ValueError(f"{name} has shape {values.shape}: a label for each row is wanted, (n,).")
@@ -204,15 +211,19 @@ def _label_codes(labels: Any, n_rows: int, name: str) -> np.ndarray:
         raise ValueError(f"{name} has {len(values)} labels, but X has {n_rows} rows.")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ValueError(f"{name} contains NaN or infinity: -1 marks noise.")
-    noise = _unlabelled(values) if values.dtype.kind == "O" else np.zeros(n_rows, dtype=bool)
-    if values.dtype.kind in "if":
-        noise = values < 0
-    codes = np.full(n_rows, -1, dtype=np.int64)
-    if not noise.all():
-        codes[~noise] = np.unique(values[~noise], return_inverse=True)[1]
+    codes = _cluster_codes(values)
     n_clusters = int(codes.max()) + 1
     if not n_clusters:
         raise ValueError(f"{name} has no cluster: every row is noise (-1).")
     if n_clusters == n_rows and n_rows > 1:
         raise ValueError(f"{name} puts each of the {n_rows} rows in a cluster of its own.")
+    return codes
+
+
+def _cluster_codes(values: np.ndarray) -> np.ndarray:
+    """Sorted clusters from 0 and noise -1, (n,)."""
+    noise = values < 0 if values.dtype.kind in "if" else _unlabelled(values)
+    codes = np.full(len(values), -1, dtype=np.int64)
+    if not noise.all():
+        codes[~noise] = np.unique(values[~noise], return_inverse=True)[1]
     return codes

@@ -100,8 +100,8 @@ def test_not_fitted(blobs):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (np.zeros(7), r"labelings\[0\] has 7 labels, but X has 8 rows"),
-        (np.full(8, -1), r"labelings\[0\] has no cluster"),
+        (np.zeros(7), "labels has 7 labels, but X has 8 rows"),
+        (np.full(8, -1), "labels has no cluster"),
         (np.arange(8), "cluster of its own"),
         (np.array([0, 1, np.nan, 0, 1, 0, 1, 0]), "contains NaN"),
         (np.zeros((8, 2)), r"has shape \(8, 2\)"),
@@ -110,6 +110,12 @@ def test_not_fitted(blobs):
 def test_bad_labels_are_refused(critic, labels, message):
     with pytest.raises(ValueError, match=message):
         critic.score_clustering(np.arange(16.0).reshape(8, 2), labels)
+
+
+def test_a_bad_clustering_among_several_is_named(critic):
+    labelings = [[0, 0, 1, 1], [0, 1], [0, 1, 0, 1]]
+    with pytest.raises(ValueError, match=r"labelings\[1\] has 2 labels, but X has 4 rows"):
+        critic.score_clusterings(np.eye(4), labelings)
 
 
 @pytest.mark.parametrize("labelings", [[], {}, "ab", 3])
