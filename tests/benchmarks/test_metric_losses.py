@@ -99,7 +99,7 @@ def test_grid_search_over_new_classes(losses, blobs, scoring):
     assert 0 < search.fit(*blobs).best_score_ <= 1
 
 
-@pytest.mark.parametrize(("loss", "factor"), [("ProxyAnchor", 100), ("NormalizedSoftmax", 10)])
+@pytest.mark.parametrize(("loss", "factor"), [("ProxyAnchor", 3.3), ("NormalizedSoftmax", 3.3)])
 def test_proxies_have_their_own_learning_rate(losses, loss, factor):
     built, miner = losses.LOSSES[loss].build(5, 8, 1.0)
     assert miner is None
