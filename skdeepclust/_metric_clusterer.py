@@ -134,7 +134,8 @@ class DeepMetricClusterer(
     history_ : dict of str to list
         For each epoch: the mean "objective" k - tr(C F F⁺) of the batches, the "monitor"
         -tr(C F F⁺) in [-k, 0], the leave-one-out "loss", the "validation_objective" where
-        rows are held out, and the "learning_rate".
+        rows are held out, and the "learning_rate". With a ridge F⁺ is shrunk: for k <= d the
+        monitor ends at -k d / (d + ridge k) at best, that is -k / 2 for ridge=1 and k = d.
     n_iter_ : int
         Number of epochs; 0 where the solution is in closed form.
     inertia_ : float

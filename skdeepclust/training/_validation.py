@@ -42,7 +42,8 @@ class HeldOutObjective:
 
     k - tr(C F F⁺) is the least ‖J - F A‖² over all A. The A found on training rows is
     applied to the held-out ones; their squared error, multiplied by the ratio of the numbers
-    of rows, is comparable with the training objective.
+    of rows, is comparable with the training objective if there is no ridge. With one it is the
+    smaller of the two: the objective counts what the ridge shrinks, too.
 
     Parameters
     ----------

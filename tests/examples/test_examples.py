@@ -13,14 +13,17 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("script", "picture"),
+    ("script", "picture", "figure"),
     [
-        ("plot_quickstart.py", "quickstart.png"),
-        ("plot_new_classes.py", "new_classes.png"),
-        ("plot_no_number_of_clusters.py", "no_number_of_clusters.png"),
+        ("plot_quickstart.py", "quickstart.png", "accuracy"),
+        ("plot_new_classes.py", "new_classes.png", "accuracy"),
+        ("plot_no_number_of_clusters.py", "no_number_of_clusters.png", "accuracy"),
+        ("plot_gradient_check.py", "gradient_check.png", "Frobenius distance"),
+        ("plot_simplex_demo.py", "simplex_demo.png", "accuracy"),
+        ("plot_training_monitor.py", "training_monitor.png", "held-out rows"),
     ],
 )
-def test_example_runs(script, picture, tmp_path):
+def test_example_runs(script, picture, figure, tmp_path):
     path = ROOT / "examples" / script
     if not path.exists():
         pytest.skip("the examples are not part of an installed package")
@@ -41,6 +44,6 @@ def test_example_runs(script, picture, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert "accuracy" in done.stdout
+    assert figure in done.stdout
     assert [file.name for file in tmp_path.iterdir()] == [picture]
     assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
