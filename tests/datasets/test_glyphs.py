@@ -14,8 +14,7 @@ from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from skdeepclust import datasets
-from skdeepclust.datasets import GLYPH_SCRIPTS, make_glyphs
+from skdeepclust.datasets import GLYPH_SCRIPTS, _glyphs, make_glyphs
 
 MIN_CLASSES = {
     "latin": 90,
@@ -105,7 +104,7 @@ def test_class_ids_do_not_depend_on_the_order_of_scripts():
 
 
 def test_every_class_has_two_faces_or_more(everything):
-    faces = datasets._load_faces()
+    faces = _glyphs._load_faces()
     for character in everything.characters:
         assert sum(ord(character) in points for _, points in faces.values()) >= 2, character
 
@@ -155,11 +154,11 @@ def _smallest_difference(pictures, allowed):
     return difference[worst], i[worst], j[worst]
 
 
-@pytest.mark.parametrize("face", datasets._FACES)
+@pytest.mark.parametrize("face", _glyphs._FACES)
 def test_no_two_classes_look_alike(everything, face):
-    font, code_points = datasets._load_faces()[face]
+    font, code_points = _glyphs._load_faces()[face]
     present = [c for c in everything.characters if ord(c) in code_points]
-    masters = [datasets._render(c, font) for c in present]
+    masters = [_glyphs._render(c, font) for c in present]
     assert len({master.tobytes() for master in masters}) == len(masters)
     kept, stretched, proportions = map(
         np.array, zip(*[_compare(_crop(m)) for m in masters], strict=True)

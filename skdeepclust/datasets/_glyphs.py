@@ -1,9 +1,4 @@
-"""Data sets for clustering classes that nobody has seen before.
-
-A model that clusters *new* classes has to be trained on many old ones. :func:`make_glyphs` draws
-more than 800 characters of twelve scripts, from fonts that come with matplotlib: nothing is
-downloaded, and a script can be held out as a whole.
-"""
+"""Images of written characters, drawn from the fonts that come with matplotlib."""
 
 from __future__ import annotations
 
