@@ -13,10 +13,12 @@ Measured on the 659 characters of the 20 evaluation alphabets (13,180 images):
 Every method has the same network (``ConvEncoder()``, 128 dimensions) and the same seconds of
 training. Batch size, learning rate, temperature or margin, and whether turned characters count as
 further classes were tried on held-out background alphabets (``--tune``, seven settings for each,
-half a minute). The other losses have the setting with the best R@1 there; ours has the defaults of
-the estimator, which came within 0.002 of its best. The targets: ahead of every loss at every
-budget, in R@1, and in accuracy even of that clustering which suits the loss better; with 45 minutes
-an accuracy of 0.93 and an NMI of 0.95.
+half a minute). The other losses have the setting with the best R@1 there. Ours has batches of 384
+rows, between 256 and 512, of which the first has the better R@1 there and the second the better
+accuracy (``--ablation --held-out``; the run of 45 minutes had 512).
+
+The targets: ahead of every loss at every budget, in R@1, and in accuracy even of that clustering
+which suits the loss better; with 45 minutes an accuracy of 0.93 and an NMI of 0.95.
 
 Data: ``omniglot32.npz`` in the data directory, arrays images (n, 32, 32) uint8, character,
 alphabet and split (0 background, 1 evaluation).
@@ -106,7 +108,7 @@ PROXY_TRIALS: list[dict[str, Any]] = [
     _WITHOUT_TURNS,
 ]
 CHOSEN: dict[str, dict[str, Any]] = {
-    OURS: {"batch_size": 512, "learning_rate": 3e-3},
+    OURS: {"batch_size": 384, "learning_rate": 3e-3},
     "MultiSimilarity": {"batch_size": 256, "learning_rate": 3e-3},
     "SupCon": {"batch_size": 256, "learning_rate": 3e-3},
     "ProxyAnchor": _WITHOUT_TURNS,
@@ -116,7 +118,8 @@ CHOSEN: dict[str, dict[str, Any]] = {
 # The clock alone ends the training: equal time for all.
 _UNLIMITED = 1_000_000
 
-# Variants of our method by name: what differs from the default.
+# Variants of our method by name: what differs from the first.
+_VARIED: dict[str, Any] = {"batch_size": 512, "learning_rate": 3e-3}
 ABLATION: dict[str, dict[str, Any]] = {
     "default": {},
     "loss=spectral": {"loss": "spectral"},
@@ -129,6 +132,7 @@ ABLATION: dict[str, dict[str, Any]] = {
     "embedding_dim=64": {"embedding_dim": 64, "batch_size": 256},
     "embedding_dim=256": {"embedding_dim": 256, "batch_size": 1024},
     "batch_size=256": {"batch_size": 256},
+    "batch_size=384": {"batch_size": 384},
     "batch_size=1024": {"batch_size": 1024},
     "learning_rate=0.001": {"learning_rate": 1e-3},
     "learning_rate=0.01": {"learning_rate": 1e-2},
@@ -277,7 +281,7 @@ def measure_variants(task: Task, options: argparse.Namespace, store: Store) -> N
             keys = (kind, f"{options.minutes:g}", name, str(seed))
             store.recall(
                 keys,
-                _SHARED | CHOSEN[OURS] | changes,
+                _SHARED | _VARIED | changes,
                 partial(judge_variant, name, task, 60 * options.minutes, seed),
             )
 
@@ -313,7 +317,7 @@ def judge(model: Any, task: Task, seed: int) -> dict[str, Any]:
 
 def judge_variant(name: str, task: Task, seconds: float, seed: int) -> dict[str, Any]:
     """Figures of a variant of our method; with the default, those that share its fit."""
-    model = make_method(OURS, seconds, seed, CHOSEN[OURS]).set_params(**ABLATION[name])
+    model = make_method(OURS, seconds, seed, _VARIED).set_params(**ABLATION[name])
     found = judge(model, task, seed)
     if name == "default":
         found[SAME_FIT] = {

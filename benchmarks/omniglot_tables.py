@@ -184,7 +184,10 @@ def ablation_report(records: Mapping[str, Any]) -> list[str]:
         for minutes, found in sorted_budgets(records.get(kind, {})):
             title = f"## Variants of {OURS}{where}, {minutes} minutes of training"
             parts += [title, ablation_table(collect(found))]
-    note = "Each variant differs in one thing from the default; gains over the default seed by seed"
+    note = (
+        "Each variant differs in one thing from the default, here with batches of 512 rows; gains "
+        "over it seed by seed"
+    )
     return [*parts, f"{note}, in accuracy by `cluster`."] if parts else []
 
 

@@ -73,7 +73,7 @@ class DeepMetricClusterer(
     max_epochs : int, default=100
         Passes over the training rows at most.
     batch_size : int or "auto", default="auto"
-        Rows of a training batch. "auto": 4 d, at least 128. Batches hold equally many rows
+        Rows of a training batch. "auto": 3 d, at least 128. Batches hold equally many rows
         of each of at most d classes.
     learning_rate : float, default=0.003
         Largest step of AdamW; it falls along a cosine.

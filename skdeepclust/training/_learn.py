@@ -157,7 +157,7 @@ def _warn_if_hopeless(shape: BatchShape, n_columns: int, is_matrix: bool) -> Non
         warnings.warn(
             f"Batches of {shape.n_rows} rows cannot teach an embedding of "
             f"{shape.embedding_dim} dimensions: with no more rows than dimensions the objective "
-            "is 0 for any embedding. Use a larger batch_size (four rows a dimension is a good "
+            "is 0 for any embedding. Use a larger batch_size (three rows a dimension is a good "
             "rule), more rows, or a smaller embedding_dim.",
             ConvergenceWarning,
             stacklevel=4,
