@@ -163,10 +163,10 @@ def test_property_05_a_batch_has_at_most_d_classes(n):
 
 
 @pytest.mark.parametrize("n", SIZES)
-def test_property_04_auto_batches_have_four_rows_a_dimension(n):
+def test_property_04_auto_batches_have_three_rows_a_dimension(n):
     for n_classes, dim in product(CLASSES, DIMS):
         shape = choose_batch_shape(n, n_classes, dim, None)
-        assert shape.n_rows >= min(n, 4 * shape.embedding_dim)
+        assert shape.n_rows >= min(n, 3 * shape.embedding_dim)
         assert shape.n_rows >= min(n, 128)
         assert dim is not None or n < 8 or n >= 4 * shape.embedding_dim
 
