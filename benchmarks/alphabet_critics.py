@@ -8,12 +8,14 @@ background alphabets, by a metric of the other ones.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import numpy as np
+import torch
 from bench_omniglot import CHOSEN, OURS, Task, make_method
 from critic_pool import Codes
 from numpy.typing import NDArray
@@ -114,12 +116,24 @@ def train_critic_of_alphabets(
     """
     if name == SHIPPED:
         return base
-    if name == WIDE:
-        return _train_on_whole_alphabets(base, data, seed, training)
-    critic = ClusteringCritic() if name == SCRATCH else copy.deepcopy(base)
-    start = {} if name == SCRATCH else {"warm_start": True, "learning_rate": _LEARNING_RATE}
-    critic.set_params(**training, **start, random_state=seed)
-    return critic.fit(data.rows, data.characters, groups=data.alphabets)
+    with _one_thread():
+        if name == WIDE:
+            return _train_on_whole_alphabets(base, data, seed, training)
+        critic = ClusteringCritic() if name == SCRATCH else copy.deepcopy(base)
+        start = {} if name == SCRATCH else {"warm_start": True, "learning_rate": _LEARNING_RATE}
+        critic.set_params(**training, **start, random_state=seed)
+        return critic.fit(data.rows, data.characters, groups=data.alphabets)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Many small operations gain little from a second thread, and lose a lot to a busy one."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 def _train_on_whole_alphabets(

@@ -17,7 +17,8 @@ The poster does not give its pools, so the comparison is one of protocol and not
 The pools hold outputs of nine kinds of algorithm, damaged truths, and what `CriticClusterer` finds
 with the critic of ``--critic``, by default the shipped one (see `transfer_pools`); they are drawn
 from seeds, and kept in the folder ``--pools``. Features are principal components of the pixels,
-those of a test task fitted on its own rows without labels (see `transfer_tasks`).
+those of a test task fitted on its own rows without labels; each of the few shots is learned from
+with nine distorted copies (see `transfer_tasks`).
 
 Data: ``mnist.npz``, ``fashion_mnist.npz`` and ``emnist_letters.npz`` in the data directory.
 
@@ -28,7 +29,7 @@ Run, from the root of the repository::
         --markdown docs/benchmarks/critic_transfer.md
 
 The JSON file is added to: what it holds is not computed again, and the tables show all of it; with
-``--part`` the work can be cut into pieces. ``--quick`` takes seconds.
+``--part``, ``--lessons`` and ``--variants`` the work can be cut into pieces. ``--quick``: seconds.
 """
 
 from __future__ import annotations
@@ -41,8 +42,15 @@ from typing import Any
 from bench_unsupervised import argument_parser
 from critic_rivals import index_names
 from transfer_critics import VARIANTS
-from transfer_measurements import RIVALS, Bench, measure_critics, measure_untrained
+from transfer_measurements import (
+    RIVALS,
+    Bench,
+    lesson_names,
+    measure_critics,
+    measure_untrained,
+)
 from transfer_tables import pool_report, summarize, transfer_report
+from transfer_tasks import N_COPIES
 from unseen_classes import Store, choose_names, limit_threads, publish
 
 PARTS = ("untrained", "critics")
@@ -76,10 +84,12 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add = parser.add_argument
     add("--part", nargs="+", choices=PARTS, default=list(PARTS))
     add("--critic", help="of synthetic data: pretrained (the default), tiny, or a saved one")
+    add("--lessons", type=_lessons, help=f"parts of the names of: {'; '.join(lesson_names())}")
     add("--variants", type=_variants, help=f"parts of the names of: {'; '.join(VARIANTS)}")
     add("--pools", type=Path, help="folder where the pools are kept for another run")
     add("--critics", type=Path, help="folder where critics trained here are kept")
     add("--test-tasks", type=int, help="test tasks of each data set and seed")
+    add("--copies", type=int, default=N_COPIES, help="distorted copies of each of the few shots")
     add("--tasks", type=int, help="training tasks")
     add("--proposals", type=int, help="clusterings of a training task")
     add("--epochs", type=int, help="passes over the training tasks")
@@ -90,6 +100,10 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return with_defaults(options, options.quick)
 
 
+def _lessons(text: str) -> list[str]:
+    return choose_names(text, lesson_names())
+
+
 def _variants(text: str) -> list[str]:
     return choose_names(text, list(VARIANTS))
 
@@ -98,6 +112,7 @@ def with_defaults(options: argparse.Namespace, quick: bool) -> argparse.Namespac
     """What was not given, as suits the kind of run."""
     defaults = {
         "critic": "tiny" if quick else "pretrained",
+        "lessons": lesson_names(),
         "variants": list(VARIANTS),
         "seeds": 1 if quick else 3,
         "test_tasks": 2 if quick else 200,
@@ -106,7 +121,7 @@ def with_defaults(options: argparse.Namespace, quick: bool) -> argparse.Namespac
         "epochs": 1 if quick else 4,
         "attacks": 0 if quick else 1,
         "jobs": 1 if quick else 2,
-        "threads": 1 if quick else None,
+        "threads": 1,  # many small operations, which a second thread slows down
     }
     for name, value in defaults.items():
         if getattr(options, name) is None:

@@ -74,6 +74,7 @@ class Bench:
 
     def __init__(self, options: argparse.Namespace, store: Store, task: Task) -> None:
         self.options, self.store, self.task = options, store, task
+        self._made: dict[str, Any] = {}
 
     @cached_property
     def base(self) -> ClusteringCritic:
@@ -135,7 +136,10 @@ class Bench:
         return {**base, "metric of the critic": self.critic_metric, "training": self.training}
 
     def _kept(self, name: str, settings: Mapping[str, Any], make: Callable[[], Any]) -> Any:
-        return keep(self.options.models, name.replace(" ", "-"), settings, make)
+        """What was made before, in this run or another one."""
+        if name not in self._made:
+            self._made[name] = keep(self.options.models, name.replace(" ", "-"), settings, make)
+        return self._made[name]
 
     def record(
         self, name: str, seed: int, settings: Mapping[str, Any], compute: Callable[[], Any]
@@ -231,7 +235,7 @@ def with_defaults(options: argparse.Namespace) -> argparse.Namespace:
     defaults = {
         "minutes": 0.02 if quick else 2.0,
         "critic": "tiny" if quick else "pretrained",
-        "critics": list(CRITICS),
+        "critics": list(CRITICS[::3] if quick else CRITICS),
         "seeds": 1,
         "max_clusters": 10 if quick else 100,
         "tasks": 2 if quick else 500,
@@ -239,7 +243,7 @@ def with_defaults(options: argparse.Namespace) -> argparse.Namespace:
         "epochs": 1 if quick else 4,
         "attacks": 0 if quick else 1,
         "jobs": 1 if quick else 2,
-        "threads": 1 if quick else None,
+        "threads": 1 if quick else 2,
     }
     for name, value in defaults.items():
         if getattr(options, name) is None:

@@ -2,31 +2,40 @@
 
 A draw is determined by its kind and number. It counts as free of overlap where nearest neighbours
 recognise the cluster of every row: of the five rows nearest to each at least three are of its own
-cluster. A draw that fails is drawn again, and how often is told. The sizes are such that a good
-part fails: what passes is often close.
+cluster. A draw that fails is drawn again with the same number of clusters, and how often is told.
+The sizes are such that a good part fails: what passes is often close.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from critic_pool import Codes, Floats
 from sklearn.datasets import make_circles, make_moons
 from sklearn.neighbors import NearestNeighbors
 
-__all__ = ["KINDS", "Draw", "draw_apart", "overlap"]
+__all__ = ["KINDS", "Draw", "Kind", "draw_apart", "overlap"]
 
 _N_NEIGHBORS = 5
-_MAX_DRAWS = 1_000
+_MAX_DRAWS = 10_000
 # A seed of several numbers gives other draws than those of a single one, which tasks have.
 _SEED = 40
 
-_CLUSTERS, _ROWS = (2, 10), (40, 120)
+_ROWS = (40, 120)
 
-# Rows (n, p) and their clusters from a source of randomness; the factor shortens quick runs.
-Maker = Callable[[np.random.RandomState, float], tuple[Floats, Codes]]
+# Rows (n, p) and their clusters from a source of randomness and the sizes of the clusters.
+Maker = Callable[[np.random.RandomState, Sequence[int]], tuple[Floats, Codes]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to draw clusters, and how many there may be."""
+
+    make: Maker
+    numbers: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -50,72 +59,75 @@ def _between(rng: np.random.RandomState, bounds: tuple[int, int]) -> int:
     return int(rng.randint(bounds[0], bounds[1] + 1))
 
 
-def _sizes(rng: np.random.RandomState, n_clusters: int, factor: float) -> list[int]:
-    return [round(factor * _between(rng, _ROWS)) for _ in range(n_clusters)]
-
-
-def _blobs(rng: np.random.RandomState, factor: float) -> tuple[Floats, Codes]:
+def _blobs(rng: np.random.RandomState, sizes: Sequence[int]) -> tuple[Floats, Codes]:
     """Round clusters of variance 1 in 2 to 8 dimensions."""
-    return _gaussians(rng, factor, _between(rng, (2, 8)), 1.0)
+    return _gaussians(rng, sizes, _between(rng, (2, 8)), 1.0)
 
 
-def _unequal_variance(rng: np.random.RandomState, factor: float) -> tuple[Floats, Codes]:
-    """Round clusters, the widest up to five times as wide as the narrowest."""
-    return _gaussians(rng, factor, _between(rng, (2, 4)), 5.0)
+def _unequal_variance(rng: np.random.RandomState, sizes: Sequence[int]) -> tuple[Floats, Codes]:
+    """Round clusters in 2 to 4 dimensions, the widest up to five times as wide as others."""
+    return _gaussians(rng, sizes, _between(rng, (2, 4)), 5.0)
 
 
-def _anisotropic(rng: np.random.RandomState, factor: float) -> tuple[Floats, Codes]:
+def _anisotropic(rng: np.random.RandomState, sizes: Sequence[int]) -> tuple[Floats, Codes]:
     """Clusters stretched two to five times in a common direction."""
-    X, y = _gaussians(rng, factor, 2, 1.0)
+    X, y = _gaussians(rng, sizes, 2, 1.0, more_room=1.5)
     angle, stretch = rng.uniform(0, np.pi), rng.uniform(2, 5)
     direction = np.array([np.cos(angle), np.sin(angle)])
     return X + (stretch - 1) * np.outer(X @ direction, direction), y
 
 
 def _gaussians(
-    rng: np.random.RandomState, factor: float, n_features: int, widest: float
+    rng: np.random.RandomState,
+    sizes: Sequence[int],
+    n_features: int,
+    widest: float,
+    more_room: float = 1.0,
 ) -> tuple[Floats, Codes]:
-    """Round clusters in a box with 6 to 12 deviations of room for each."""
-    k = _between(rng, _CLUSTERS)
-    y = np.repeat(np.arange(k), _sizes(rng, k, factor))
+    """Round clusters in a box with 6 to 12 deviations of room for each, or more."""
+    k = len(sizes)
+    y = np.repeat(np.arange(k), sizes)
     deviations = widest ** rng.uniform(-0.5, 0.5, size=k)
-    room = rng.uniform(6, 12) * float(np.mean(deviations)) * k ** (1 / n_features)
+    room = more_room * rng.uniform(6, 12) * float(np.mean(deviations)) * k ** (1 / n_features)
     centers = rng.uniform(0, room, size=(k, n_features))
     noise = rng.standard_normal((len(y), n_features))
     return centers[y] + deviations[y, None] * noise, y
 
 
-def _moons(rng: np.random.RandomState, factor: float) -> tuple[Floats, Codes]:
-    """One to five pairs of half moons, turned, at random places."""
-    n_pairs = _between(rng, (1, 5))
-    noise = rng.uniform(0.03, 0.1)
-    room = rng.uniform(3, 5) * n_pairs**0.5
+def _moons(rng: np.random.RandomState, sizes: Sequence[int]) -> tuple[Floats, Codes]:
+    """Pairs of half moons, turned, at random places."""
+    noise, room = rng.uniform(0.03, 0.1), rng.uniform(3, 5)
+    make = partial(make_moons, noise=noise)
+    return _pairs(rng, sizes, make, room)
+
+
+def _circles(rng: np.random.RandomState, sizes: Sequence[int]) -> tuple[Floats, Codes]:
+    """Pairs of concentric circles at random places."""
+    noise, inner, room = rng.uniform(0.02, 0.08), rng.uniform(0.3, 0.6), rng.uniform(2.5, 4)
+    make = partial(make_circles, noise=noise, factor=inner)
+    return _pairs(rng, sizes, make, room)
+
+
+def _pairs(
+    rng: np.random.RandomState,
+    sizes: Sequence[int],
+    make: Callable[..., tuple[Floats, Codes]],
+    room: float,
+) -> tuple[Floats, Codes]:
+    """Pairs of clusters in a square with so much room for each."""
     X, y = [], []
-    for i in range(n_pairs):
-        pair, side = make_moons(sum(_sizes(rng, 2, factor)), noise=noise, random_state=rng)
-        X.append(_turned(rng, pair) + rng.uniform(0, room, size=2))
-        y.append(2 * i + side)
+    side = room * (len(sizes) / 2) ** 0.5
+    for i in range(0, len(sizes), 2):
+        pair, half = make(sizes[i] + sizes[i + 1], random_state=rng)
+        X.append(_turned(rng, pair) + rng.uniform(0, side, size=2))
+        y.append(i + half)
     return np.concatenate(X), np.concatenate(y)
 
 
-def _circles(rng: np.random.RandomState, factor: float) -> tuple[Floats, Codes]:
-    """One to five pairs of concentric circles at random places."""
-    n_pairs = _between(rng, (1, 5))
-    noise, inner = rng.uniform(0.02, 0.08), rng.uniform(0.3, 0.6)
-    room = rng.uniform(2.5, 4) * n_pairs**0.5
-    X, y = [], []
-    for i in range(n_pairs):
-        size = sum(_sizes(rng, 2, factor))
-        pair, side = make_circles(size, noise=noise, factor=inner, random_state=rng)
-        X.append(pair + rng.uniform(0, room, size=2))
-        y.append(2 * i + side)
-    return np.concatenate(X), np.concatenate(y)
-
-
-def _spirals(rng: np.random.RandomState, factor: float) -> tuple[Floats, Codes]:
-    """Two to five arms, of half a turn to a whole one."""
-    k = _between(rng, (2, 5))
-    y = np.repeat(np.arange(k), _sizes(rng, k, factor))
+def _spirals(rng: np.random.RandomState, sizes: Sequence[int]) -> tuple[Floats, Codes]:
+    """Arms of half a turn to a whole one."""
+    k = len(sizes)
+    y = np.repeat(np.arange(k), sizes)
     turns, noise = rng.uniform(0.5, 1.0), rng.uniform(0.01, 0.05)
     along = np.sqrt(rng.uniform(0.04, 1.0, size=len(y)))  # as dense far out as near the centre
     angle = 2 * np.pi * (turns * along + y / k)
@@ -129,15 +141,15 @@ def _turned(rng: np.random.RandomState, X: Floats) -> Floats:
     return np.asarray(X @ turn)
 
 
-KINDS: dict[str, Maker] = {
-    "blobs": _blobs,
-    "unequal variance": _unequal_variance,
-    "anisotropic": _anisotropic,
-    "moons": _moons,
-    "circles": _circles,
-    "spirals": _spirals,
+KINDS: dict[str, Kind] = {
+    "blobs": Kind(_blobs, range(2, 11)),
+    "unequal variance": Kind(_unequal_variance, range(2, 11)),
+    "anisotropic": Kind(_anisotropic, range(2, 11)),
+    "moons": Kind(_moons, range(2, 11, 2)),
+    "circles": Kind(_circles, range(2, 11, 2)),
+    "spirals": Kind(_spirals, range(2, 6)),
 }
-"""Makers by kind: 2 to 10 clusters of some 40 to 120 rows; 2 to 5 where they are spirals."""
+"""Kinds by name; clusters have 40 to 120 rows."""
 
 
 def overlap(X: Floats, y: Codes) -> bool:
@@ -157,11 +169,14 @@ def draw_apart(kind: str, number: int, factor: float = 1.0) -> Draw:
     number : int
         From 0.
     factor : float, default=1.0
-        Of the numbers of rows.
+        Of the numbers of rows, to shorten quick runs.
     """
     rng = np.random.RandomState([_SEED, list(KINDS).index(kind), number])
+    numbers = KINDS[kind].numbers
+    n_clusters = numbers[rng.randint(len(numbers))]
     for n_overlapping in range(_MAX_DRAWS):
-        X, y = KINDS[kind](rng, factor)
+        sizes = [round(factor * _between(rng, _ROWS)) for _ in range(n_clusters)]
+        X, y = KINDS[kind].make(rng, sizes)
         if not overlap(X, y):
             return Draw(X, y, n_overlapping)
     raise RuntimeError(f"{_MAX_DRAWS} draws of {kind} in a row overlap.")

@@ -16,6 +16,7 @@ from critic_pool import Codes, Floats
 from sklearn.utils.parallel import Parallel, delayed
 from suite_measurements import Bench
 
+from skdeepclust._critic_clusterer import _LEVEL, _MARGIN, _penalty
 from skdeepclust.critic import SyntheticSet, draw_dataset, quality
 from skdeepclust.critic._geometry import measure_points
 from skdeepclust.critic._judging import judge
@@ -62,7 +63,7 @@ class EvaluationLog:
 
     def __call__(self, labelings: Codes) -> Floats:
         """Scores (m,) of labels (m, n)."""
-        scores = judge(self.network, self.graph, labelings).scores
+        scores = judge(self.network, self.graph, labelings).scores - _penalty(labelings)
         counted = scores[: self.limit - len(self.scores)]
         if len(counted) and counted.max() > max(self.scores, default=-np.inf):
             self.labels = labelings[counted.argmax()]
@@ -125,7 +126,11 @@ def _search(
         max_evaluations=evaluations,
     )
     start = result.best_start
-    return _figures(log, data, evaluations), {
+    best = log.best_after(evaluations)
+    # As CriticClusterer decides.
+    believed = best > max(_LEVEL, start.score + _MARGIN)
+    labels = log.labels if believed else start.labels
+    return {**_figures(log, data, evaluations), "ARI": _ari(data, labels)}, {
         "score": start.score,
         "ARI": _ari(data, start.labels),
     }
@@ -137,7 +142,7 @@ def _figures(log: EvaluationLog, data: SyntheticSet, evaluations: int) -> dict[s
     return {
         "score": log.best_after(evaluations),
         "scores": {str(n): log.best_after(n) for n in counts},
-        "ARI": _ari(data, log.labels),
+        "ARI of the best": _ari(data, log.labels),
         "evaluations": len(log.scores),
     }
 

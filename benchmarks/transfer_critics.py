@@ -55,7 +55,7 @@ def train_on_images(
     X, y : ndarray of shape (n, d) and (n,)
     seed : int
     training : mapping
-        Parameters of `ClusteringCritic` that all variants share.
+        Further parameters of `ClusteringCritic`.
     """
     parameters = {**training, **VARIANTS[variant], "random_state": seed}
     if variant == TRAINED_ON:

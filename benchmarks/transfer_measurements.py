@@ -6,6 +6,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +26,15 @@ from transfer_pools import (
     make_pools,
     rate_pool,
 )
-from transfer_tasks import AMOUNTS, N_COMPONENTS, SOURCES, TARGETS, load_images, training_set
+from transfer_tasks import (
+    AMOUNTS,
+    FEW,
+    N_COMPONENTS,
+    SOURCES,
+    TARGETS,
+    load_images,
+    training_set,
+)
 from unseen_classes import Store
 
 from skdeepclust import ClusteringCritic
@@ -37,6 +46,7 @@ __all__ = [
     "UNTRAINED",
     "Bench",
     "lesson_name",
+    "lesson_names",
     "measure_critics",
     "measure_untrained",
 ]
@@ -44,6 +54,8 @@ __all__ = [
 UNTRAINED = "no images"
 CHANCE, SHIPPED = "chance", "critic of synthetic data"
 RIVALS = ("Silhouette", "Calinski-Harabasz", "Davies-Bouldin", "DBCV")
+# Others than those of the tasks on which the distorted copies of few shots were tried.
+_SEED = 50
 _QUICK_POOL = {
     "classes": (2, 3),
     "rows": (40, 60),
@@ -72,6 +84,7 @@ class Bench:
     def __init__(self, options: argparse.Namespace, store: Store) -> None:
         self.options, self.store = options, store
         self._rated: dict[int, dict[str, list[RatedPool]]] = {}
+        self._stored: dict[tuple[str, int], list[StoredPool]] = {}
 
     @property
     def folder(self) -> Path | None:
@@ -117,18 +130,24 @@ class Bench:
         return [rate_pool(pool, images, name) for pool in stored]
 
     def stored_pools(self, name: str, seed: int) -> list[StoredPool]:
+        """Pools of a data set, made once."""
+        if (name, seed) not in self._stored:
+            self._stored[name, seed] = self._read_or_made(name, seed)
+        return self._stored[name, seed]
+
+    def _read_or_made(self, name: str, seed: int) -> list[StoredPool]:
         """Pools of a data set, read from the folder of pools where they are there."""
         options, images = self.options, load_images(name, "test", self.folder)
         make = partial(
             make_pools,
             images,
             options.test_tasks,
-            [TARGETS.index(name), seed],
+            [_SEED, TARGETS.index(name), seed],
             self.base,
             self.pool_settings,
             options.jobs,
         )
-        settings = {**self.test_settings, "images": len(images.y)}
+        settings = {**self.test_settings, "images": len(images.y), "seed": _SEED}
         kept: list[StoredPool] = keep(options.pools, f"pools-{name}-{seed}", settings, make)
         describe = partial(describe_pools, kept)
         self.store.recall(("pools", name, str(seed)), self.test_settings, describe)
@@ -169,6 +188,9 @@ def measure_untrained(bench: Bench) -> None:
 def measure_critics(bench: Bench) -> None:
     """Critics of all lessons that are not in the file yet, several trained at a time."""
     missing = [lesson for lesson in lessons(bench) if not _is_known(bench, lesson)]
+    for seed in dict.fromkeys(lesson.seed for lesson in missing):
+        for name in TARGETS:  # all processes are free for them now
+            bench.stored_pools(name, seed)
     train = delayed(_train)
     trained = Parallel(bench.options.jobs, return_as="generator")(
         train(lesson, bench.base, _settings(bench, lesson), bench.folder, bench.options.critics)
@@ -182,8 +204,8 @@ def lessons(bench: Bench) -> Iterator[Lesson]:
     """All that are wanted, seed by seed."""
     options = bench.options
     for seed in range(options.seeds):
-        for source in SOURCES:
-            for amount in AMOUNTS:
+        for source, amount in product(SOURCES, AMOUNTS):
+            if lesson_name(source, amount) in options.lessons:
                 for variant in options.variants:
                     yield Lesson(source, amount, variant, seed)
 
@@ -193,10 +215,17 @@ def lesson_name(source: str, amount: str) -> str:
     return f"{source} ({amount})"
 
 
+def lesson_names() -> list[str]:
+    """All that is learned from."""
+    return [lesson_name(source, amount) for source, amount in product(SOURCES, AMOUNTS)]
+
+
 def _settings(bench: Bench, lesson: Lesson) -> dict[str, Any]:
     start = {"start": fingerprint(bench.base)} if lesson.variant == TRAINED_ON else {}
-    training = {"components": N_COMPONENTS, **bench.training}
-    return {"training": {**training, **VARIANTS[lesson.variant]}, **start}
+    copies = bench.options.copies if lesson.amount == FEW else 0
+    small = bench.options.quick
+    rows = {"components": N_COMPONENTS, "copies": copies, "small images": small}
+    return {"rows": rows, "training": {**bench.training, **VARIANTS[lesson.variant]}, **start}
 
 
 def _is_known(bench: Bench, lesson: Lesson) -> bool:
@@ -219,9 +248,10 @@ def _train(
     """A critic, and the seconds that it took; read from a folder where it is there."""
 
     def make() -> tuple[ClusteringCritic, float]:
-        X, y = training_set(lesson.source, lesson.amount, lesson.seed, images)
+        copies = settings["rows"]["copies"]
+        X, y = training_set(lesson.source, lesson.amount, lesson.seed, images, copies)
         started = time.perf_counter()
-        parameters = {k: v for k, v in settings["training"].items() if k != "components"}
+        parameters = settings["training"]
         critic = train_on_images(lesson.variant, base, X, y, lesson.seed, parameters)
         return critic, time.perf_counter() - started
 

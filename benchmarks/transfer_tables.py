@@ -79,7 +79,7 @@ def figure_table(
 
 def ordered(found: Records) -> Iterator[tuple[str, str, Records]]:
     """Choosers with their records: what learned nothing first, then by source and amount."""
-    groups = {UNTRAINED: (CHANCE, *RIVALS, SHIPPED)}
+    groups: dict[str, tuple[str, ...]] = {UNTRAINED: (CHANCE, *RIVALS, SHIPPED)}
     groups |= {lesson_name(s, a): tuple(VARIANTS) for s in SOURCES for a in AMOUNTS}
     for group, names in groups.items():
         for name in names:

@@ -5,7 +5,8 @@ halves, and on letters, which nobody learns from. The rows are the 30 leading pr
 of the pixels, fitted without labels: those of a test task on its own few hundred images, as
 somebody who has these to cluster would do, so that neither the other images nor what the critic
 learned from has any part in it; those to learn from on the images to learn from, in the case of
-few shots on these alone.
+few shots on these alone. Each of the few shots is learned from with randomly turned, stretched and
+shifted copies of it, without which a class would have ten rows, and tasks a hundred at most.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from critic_pool import Codes
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
+
+from skdeepclust.training._augmentation import distort_affine
 
 __all__ = [
     "AMOUNTS",
@@ -28,6 +32,7 @@ __all__ = [
     "LETTERS",
     "NUMBERS",
     "N_COMPONENTS",
+    "N_COPIES",
     "SOURCES",
     "STANDARD",
     "TARGETS",
@@ -37,6 +42,7 @@ __all__ = [
     "load_images",
     "principal_components",
     "training_set",
+    "with_copies",
 ]
 
 NUMBERS, LETTERS, FASHION = "Numbers", "Letters", "Fashion"
@@ -45,6 +51,7 @@ TARGETS = (NUMBERS, LETTERS, FASHION)
 STANDARD, FEW = "standard", "few shots"
 AMOUNTS = (STANDARD, FEW)
 N_COMPONENTS = 30
+N_COPIES = 9
 
 _SHOTS = 10
 _FILES = {NUMBERS: "mnist.npz", LETTERS: "emnist_letters.npz", FASHION: "fashion_mnist.npz"}
@@ -83,13 +90,19 @@ def load_images(name: str, half: str, folder: Path | None) -> Images:
     """
     if folder is None:
         return _small_images(name, half)
+    check_files(folder)
     path = folder / _FILES[name]
-    if not path.exists():
-        raise SystemExit(f"No file {path}: give its folder as --data-dir, or try --quick.")
     keys = ("images", "labels") if name == LETTERS else (f"x_{half}", f"y_{half}")
     with np.load(path) as archive:
         images, y = (archive[key] for key in keys)
     return Images(images.reshape(len(images), -1), y.astype(np.int64))
+
+
+def check_files(folder: Path) -> None:
+    """Say which file is missing, before hours of work on the others."""
+    for path in (folder / name for name in _FILES.values()):
+        if not path.exists():
+            raise SystemExit(f"No file {path}: give its folder as --data-dir, or try --quick.")
 
 
 def _small_images(name: str, half: str) -> Images:
@@ -112,7 +125,9 @@ def principal_components(pixels: NDArray[Any]) -> NDArray[np.float32]:
     """Leading principal components of the images among themselves, (n, 30) or fewer."""
     rows = pixels.astype(np.float32) / 255
     n_components = min(N_COMPONENTS, rows.shape[1], len(rows) - 1)
-    scores = PCA(n_components, svd_solver="covariance_eigh").fit_transform(rows)
+    # Both are exact, unlike what scikit-learn would choose for few rows.
+    solver = "full" if len(rows) < rows.shape[1] else "covariance_eigh"
+    scores = PCA(n_components, svd_solver=solver).fit_transform(rows)
     return np.asarray(scores, dtype=np.float32)
 
 
@@ -144,11 +159,34 @@ def few_shots(images: Images, seed: int, n_shots: int = _SHOTS) -> Images:
     return Images(images.pixels[kept], images.y[kept])
 
 
+def with_copies(images: Images, n_copies: int, seed: int) -> Images:
+    """The images and so many randomly turned, stretched and shifted copies of each."""
+    side = round(images.pixels.shape[1] ** 0.5)
+    generator = torch.Generator().manual_seed(seed)
+    squares = torch.from_numpy(images.pixels).float().reshape(-1, 1, side, side)
+    copies = [distort_affine(squares, generator).round().byte() for _ in range(n_copies)]
+    pixels = [images.pixels, *(copy.reshape(len(squares), -1).numpy() for copy in copies)]
+    return Images(np.concatenate(pixels), np.tile(images.y, n_copies + 1))
+
+
 def training_set(
-    source: str, amount: str, seed: int, folder: Path | None
+    source: str, amount: str, seed: int, folder: Path | None, n_copies: int = N_COPIES
 ) -> tuple[NDArray[np.float32], Codes]:
-    """Rows and classes to learn from: all of the training half, or few shots of each class."""
+    """Rows and classes to learn from: all of the training half, or few shots of each class.
+
+    Parameters
+    ----------
+    source : {"Numbers", "Fashion"}
+    amount : {"standard", "few shots"}
+    seed : int
+        Chooses and distorts the few shots.
+    folder : Path or None
+        See `load_images`.
+    n_copies : int, default=9
+        Distorted copies of each of the few shots: with them a class has as many rows as in test
+        tasks.
+    """
     images = load_images(source, "train", folder)
     if amount == FEW:
-        images = few_shots(images, seed)
+        images = with_copies(few_shots(images, seed), n_copies, seed)
     return principal_components(images.pixels), images.y

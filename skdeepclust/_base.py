@@ -18,8 +18,10 @@ from ._validation import Targets, check_device, check_n_clusters, check_rows
 from .networks import BaseEncoder, resolve_encoder
 from .spectral import whiten_rows
 from .training import (
+    ALONE,
     InputScaling,
     Moments,
+    OneProcess,
     Recipe,
     Rows,
     TrainingPlan,
@@ -29,6 +31,7 @@ from .training import (
     cluster_embedding,
     embed_rows,
     epoch_progress,
+    joined_ranks,
     learn_encoder,
     map_batches,
 )
@@ -91,15 +94,15 @@ class EmbeddingMixin:
     network_: nn.Module
     cluster_centers_: NDArray[np.float32]
 
-    def _standardize(self, X: NDArray[Any]) -> Rows:
+    def _standardize(self, X: NDArray[Any], ranks: OneProcess = ALONE) -> Rows:
         """Learn the scaling of the inputs; the rows in the shape that the encoder wants."""
         self._row_shape = X.shape[1:]
         self._input_shape = resolve_encoder(self.encoder).input_shape(X.shape[1:])
-        self._scaling = InputScaling.fit(X, self._input_shape)
-        return self._rows(X)
+        self._scaling = InputScaling.fit(X, self._input_shape, ranks)
+        return self._rows(X, ranks)
 
-    def _rows(self, X: NDArray[Any]) -> Rows:
-        return Rows(X, self._scaling, self._input_shape, check_device(self.device))
+    def _rows(self, X: NDArray[Any], ranks: OneProcess = ALONE) -> Rows:
+        return Rows(X, self._scaling, self._input_shape, check_device(self.device), ranks)
 
     def _embed(self, rows: Rows) -> Tensor:
         """Embeddings scaled to length 1, before whitening; (n, d)."""
@@ -166,6 +169,11 @@ class TrainedEncoderMixin(EmbeddingMixin):
     """Training of the encoder with the parameters of the estimator."""
 
     _rng: np.random.RandomState
+
+    def _validate_params(self) -> None:
+        """Of all ranks: none waits for one of which the parameters are wrong."""
+        with joined_ranks():
+            super()._validate_params()  # type: ignore[misc]
 
     def _encoder_spec(self) -> BaseEncoder:
         return resolve_encoder(self.encoder)
@@ -243,17 +251,18 @@ class TrainedEncoderMixin(EmbeddingMixin):
         network: Any,
     ) -> None:
         """Train the encoder and keep its history."""
-        with epoch_progress(recipe.plan.max_epochs, self.verbose, type(self).__name__) as report:
+        verbose = 0 if rows.ranks.rank else self.verbose
+        with epoch_progress(recipe.plan.max_epochs, verbose, type(self).__name__) as report:
             self.network_, result = learn_encoder(
                 rows, wanted, indices, recipe, rng, network, report
             )
         self.history_ = result.history
         self.n_iter_ = result.n_epochs
 
-    def _describe(self, whitened: Tensor) -> None:
-        """Labels and inertia of embedded rows (n, d)."""
+    def _describe(self, whitened: Tensor, ranks: OneProcess = ALONE) -> None:
+        """Labels of embedded rows (n, d), and the inertia of those of all ranks."""
         self.labels_, squared = self._assign(whitened)
-        self.inertia_ = float(squared.sum())
+        self.inertia_ = float(ranks.sums(squared.sum())[0])
 
 
 def _on_cpu(value: Any) -> Any:

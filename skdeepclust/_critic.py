@@ -75,7 +75,7 @@ class ClusteringCritic(ScoringMixin, DevicePickleMixin, BaseEstimator):
         How often a search attacks the critic, and what it found is learned with its true ARI.
     max_epochs : int, default=4
         Passes over the tasks, and half as many after each round.
-    batch_size : int, default=4
+    batch_size : int, default=1
         Tasks of a step.
     learning_rate : float, default=0.002
         Largest step of AdamW; it falls along a cosine.
@@ -168,7 +168,7 @@ class ClusteringCritic(ScoringMixin, DevicePickleMixin, BaseEstimator):
         n_proposals: int = 24,
         adversarial_rounds: int = 1,
         max_epochs: int = 4,
-        batch_size: int = 4,
+        batch_size: int = 1,
         learning_rate: float = 2e-3,
         weight_decay: float = 1e-4,
         warm_start: bool = False,

@@ -33,6 +33,8 @@ __all__ = ["CriticClusterer"]
 
 # Of more rows a sample of this size is clustered, and the others follow the nearest of these.
 _MAX_ROWS = 2_000
+# What a search must reach to be believed, see the notes of the class.
+_MARGIN, _LEVEL = 0.1, 0.8
 
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -90,7 +92,8 @@ class CriticClusterer(
         unknown truth.
     alternatives_ : list of ScoredClustering
         Other good clusterings, different from the chosen one and from each other, the best
-        first, each with `labels` and `score`.
+        first, each with `labels` and `score`. Scores above `score_` are those of clusterings
+        that the search found and that were not believed, see the notes.
     history_ : dict of str to list
         Of each generation: "best" and "mean" score, "n_clusters" of the best, "n_evaluations".
     critic_ : ClusteringCritic
@@ -110,6 +113,10 @@ class CriticClusterer(
     Lengths are compared across features: put a StandardScaler in front where their units
     differ, as for KMeans. Of more than 2,000 rows a sample of that size is clustered. A single
     row is a cluster only where the bounds on their number leave no other way.
+
+    A search finds what the critic overrates. Its best clustering is taken only if its score is
+    above 0.8 and exceeds that of the best classical clustering it started from by more than 0.1;
+    else the latter is taken. Both figures were chosen on synthetic data.
 
     References
     ----------
@@ -316,16 +323,19 @@ class CriticClusterer(
 
     def _keep(self, X: Floats, sample: Floats, found: SearchResult) -> None:
         """Store what the search found for a sample of the rows, extended to all of them."""
-        self._prototypes, self._prototype_labels = sample, found.labels
-        self.n_clusters_ = int(found.labels.max()) + 1
-        self.score_ = found.score + float(_penalty(found.labels[None])[0])
+        chosen: SearchResult | ScoredClustering = found
+        if self.critic_.regression:  # scores are estimates of the ARI
+            chosen = found.trusted(_MARGIN, _LEVEL)
+        self._prototypes, self._prototype_labels = sample, chosen.labels
+        self.n_clusters_ = int(chosen.labels.max()) + 1
+        self.score_ = _without_penalty(chosen).score
         self.history_ = found.history
         nearest = _nearest(sample, X, self.n_jobs)[1]
-        self.labels_ = found.labels[nearest]
+        self.labels_ = chosen.labels[nearest]
+        others = (o for o in found.alternatives if (o.labels != chosen.labels).any())
         self.alternatives_ = [
             ScoredClustering(other.labels[nearest], other.score)
-            for other in found.alternatives
-            if (other.labels != found.labels).any()
+            for other in map(_without_penalty, others)
         ]
 
 
@@ -353,6 +363,11 @@ def _penalty(labels: Codes) -> Floats:
     numbered = labels + k * np.arange(m)[:, None]
     counts = np.bincount(numbered.ravel(), minlength=m * k).reshape(m, k)
     return np.asarray((counts == 1).any(axis=1), dtype=np.float64)
+
+
+def _without_penalty(found: SearchResult | ScoredClustering) -> ScoredClustering:
+    """The clustering with the score that the critic gave it."""
+    return ScoredClustering(found.labels, found.score + float(_penalty(found.labels[None])[0]))
 
 
 def _nearest(prototypes: Floats, X: Floats, n_jobs: int | None) -> tuple[Floats, NDArray[np.intp]]:

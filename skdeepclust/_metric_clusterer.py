@@ -20,21 +20,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._base import DevicePickleMixin, NewClassesMixin, keep_fitted_on_error
 from ._partial_fit import PartialFitMixin
-from ._validation import (
-    Interval,
-    StrOptions,
-    Targets,
-    check_n_clusters,
-    check_rows,
-    check_targets,
-    fit_context,
-)
+from ._shards import check_fit_data
+from ._validation import Interval, StrOptions, Targets, check_rows, check_targets, fit_context
 from .networks import BaseEncoder
 from .training import (
     AUGMENTATIONS,
     Moments,
     Rows,
     complete_targets,
+    joined_ranks,
     place_centers,
 )
 
@@ -251,6 +245,9 @@ class DeepMetricClusterer(
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> DeepMetricClusterer:
         """Learn the embedding and the clusters.
 
+        In a process group of torch each rank passes rows of its own; all get what one process
+        would get from the rows of all ranks. What precedes it in a Pipeline sees own rows only.
+
         Parameters
         ----------
         X : array-like of shape (n, p) or (n, c, h, w)
@@ -269,18 +266,20 @@ class DeepMetricClusterer(
         ------
         ValueError
             If a parameter, X or y is not as described; an earlier fit stays usable.
+        NotImplementedError
+            In a process group, unless each row has a label and each class is a cluster.
+        RuntimeError
+            If another rank of a process group failed.
         """
-        with keep_fitted_on_error(self):
-            X = check_rows(self, X, reset=True)
-            targets = check_targets(y, X)
-            check_n_clusters(self.n_clusters, len(X))
-            self._rng = rng = check_random_state(self.random_state)
+        with keep_fitted_on_error(self), joined_ranks() as ranks:
+            X, targets = check_fit_data(self, X, y, ranks)
+            self._rng = rng = ranks.first(check_random_state(self.random_state))
             previous = self._previous_network(X) if self.warm_start else None
-            rows = self._standardize(X)
+            rows = self._standardize(X, ranks)
             indices, wanted = self._complete(rows, targets, rng)
             recipe = self._recipe(self._loss(targets, indices))
             self._train(rows, wanted, indices, recipe, rng, previous)
-            self._place_clusters(self._embed(rows), targets, wanted, indices, rng)
+            self._place_clusters(rows, targets, wanted, indices, rng)
         return self
 
     def fit_predict(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray[np.int64]:
@@ -371,22 +370,23 @@ class DeepMetricClusterer(
 
     def _place_clusters(
         self,
-        embedding: torch.Tensor,
+        rows: Rows,
         targets: Targets,
         wanted: NDArray[Any],
         indices: NDArray[np.int64],
         rng: np.random.RandomState,
     ) -> None:
-        """Learn whitening and centres from the training embeddings (n, d)."""
-        guessed = not len(targets.classes)
-        self._set_moments(Moments.of(embedding))
+        """Learn whitening and centres from the embeddings of the training rows."""
+        guessed, embedding, ranks = not len(targets.classes), self._embed(rows), rows.ranks
+        self._set_moments(Moments.of(embedding).over(ranks))
         whitened = self._whiten(embedding)
         self.cluster_centers_ = place_centers(
-            whitened.numpy(), wanted, indices, self.n_clusters, rng, guessed
+            whitened.numpy(), wanted, indices, self.n_clusters, rng, guessed, ranks
         )
         if guessed:  # clusters without rows are none
             self.cluster_centers_ = self.cluster_centers_[np.unique(self._assign(whitened)[0])]
         self.n_clusters_ = len(self.cluster_centers_)
         self.classes_ = np.arange(self.n_clusters_) if guessed else targets.classes
-        self._describe(whitened)
-        self._center_weights = np.bincount(self.labels_, minlength=self.n_clusters_).astype(float)
+        self._describe(whitened, ranks)
+        own = np.bincount(self.labels_, minlength=self.n_clusters_).astype(float)
+        self._center_weights = np.asarray(ranks.sums(own)[0])

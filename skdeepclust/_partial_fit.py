@@ -10,7 +10,14 @@ from sklearn.utils import check_random_state
 
 from ._base import TrainedEncoderMixin, keep_fitted_on_error
 from ._validation import Targets, check_n_clusters, check_rows, check_targets, fit_context
-from .training import Moments, Rows, choose_batch_shape, class_sums, complete_targets
+from .training import (
+    Moments,
+    Rows,
+    choose_batch_shape,
+    class_sums,
+    complete_targets,
+    refuse_in_group,
+)
 
 __all__ = ["PartialFitMixin"]
 
@@ -57,6 +64,7 @@ class PartialFitMixin(TrainedEncoderMixin):
         ValueError
             If a parameter, X or y is not as described; the estimator stays as it was.
         """
+        refuse_in_group("partial_fit")
         with keep_fitted_on_error(self):
             first = not hasattr(self, "network_")
             X = check_rows(self, X, reset=first)

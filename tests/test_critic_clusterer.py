@@ -129,12 +129,13 @@ class TestAttributes:
         X, y = blobs
         labelings = [KMeans(k, random_state=0).fit(X).labels_ for k in range(2, 9)]
         scores = ClusteringCritic.from_pretrained().score_clusterings(X, labelings)
-        assert fitted.score_ >= scores.max() - 1e-3
+        # A search is believed only where it finds something clearly better.
+        assert fitted.history_["best"][-1] >= scores.max() - 1e-3
 
     def test_alternatives_are_others_best_first(self, fitted):
         scores = [found.score for found in fitted.alternatives_]
         assert scores == sorted(scores, reverse=True)
-        assert scores[0] <= fitted.score_
+        assert scores[0] <= fitted.history_["best"][-1]
         for found in fitted.alternatives_:
             assert found.labels.shape == fitted.labels_.shape
             assert adjusted_rand_score(found.labels, fitted.labels_) < 1
@@ -143,7 +144,7 @@ class TestAttributes:
         history = fitted.history_
         assert (np.diff(history["best"]) >= 0).all()
         assert len(history["best"]) == len(history["mean"]) == len(history["n_clusters"])
-        assert history["best"][-1] == fitted.score_
+        assert history["best"][-1] >= fitted.score_
 
     def test_transform_is_the_distance_to_the_nearest_member(self, fitted, blobs):
         new = np.random.RandomState(0).uniform(-10, 10, size=(20, 3))

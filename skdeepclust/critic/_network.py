@@ -78,7 +78,7 @@ class CriticNetwork(nn.Module):
     def judge(
         self, descriptors: Tensor, graph: PointGraph, clusterings: Population
     ) -> CriticOutput:
-        """Score clusterings whose descriptors (m, n, 14) are known."""
+        """Score clusterings whose descriptors (m, n, 18) are known."""
         encoding = self.encoder(descriptors, graph, clusterings)
         scores = self.score_embedding(encoding.embedding)
         cluster_scores = self.cluster_head(functional.relu(encoding.clusters)).squeeze(1)

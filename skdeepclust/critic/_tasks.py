@@ -48,7 +48,7 @@ class Task:
 
     @cached_property
     def descriptors(self) -> Tensor:
-        """Of every row in every clustering, (m, n, 14) float16: they take most of the memory."""
+        """Of every row in every clustering, (m, n, 18) float16: they take most of the memory."""
         return node_descriptors(self.graph, self.clusterings).half()
 
     @cached_property

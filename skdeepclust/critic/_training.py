@@ -45,7 +45,7 @@ class CriticPlan:
     reconstruction: float = 0.1
     clusters: float = 1.0
     n_epochs: int = 4
-    batch_size: int = 4
+    batch_size: int = 1
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     device: torch.device = torch.device("cpu")

@@ -54,7 +54,7 @@ class GraphEncoder(nn.Module):
 
     Parameters
     ----------
-    n_descriptors : int, default=14
+    n_descriptors : int, default=18
         Descriptors of a node.
     hidden_dim : int, default=64
         Hidden units of the networks.

@@ -7,10 +7,11 @@ from torch import Tensor
 
 from ._point_graph import PointGraph
 from ._population import Population
+from ._spanning_tree import SpanningTree
 
-__all__ = ["N_DESCRIPTORS", "centroid_distances", "node_descriptors"]
+__all__ = ["N_DESCRIPTORS", "centroid_distances", "cluster_gaps", "node_descriptors"]
 
-N_DESCRIPTORS = 14
+N_DESCRIPTORS = 18
 # Distances between rows and centroids that are held at a time.
 _BLOCK_CELLS = 2**20
 # Ratios of lengths are told apart between these two.
@@ -20,6 +21,12 @@ _FAR = 7.4
 # Clusters with a smaller radius, in radii of the data, count as points: what rounding leaves of
 # the distances within a cluster of duplicates must stay far below it.
 _POINT = 1e-4
+# Gaps are told apart up to so many typical edges of the spanning tree; a single cluster, which no
+# edge leaves, is as far from others as that.
+_WIDEST_GAP = 50.0
+# An edge is a gap only if this share of the rows, and so many of them, are beyond it: behind
+# others are outliers.
+_BEYOND_SHARE, _BEYOND_ROWS = 0.01, 3
 
 
 def node_descriptors(graph: PointGraph, clusterings: Population) -> Tensor:
@@ -33,21 +40,24 @@ def node_descriptors(graph: PointGraph, clusterings: Population) -> Tensor:
 
     Returns
     -------
-    Tensor of shape (m, n, 14)
+    Tensor of shape (m, n, 18)
         Share of the nearest quarter, half and all of the neighbours in the own cluster; log
         distance to the nearest neighbour in the own cluster and to the nearest one outside;
         log mean distance to all neighbours and to those in the own cluster; log distance to
         the own centroid and to the nearest other one, in radii of the data, and their
         simplified silhouette; log radius of the own cluster in radii of the data; log share
-        of the rows in it; log distances to both centroids in radii of the own cluster. Rows of
-        noise have zeros. float32.
+        of the rows in it; log distances to both centroids in radii of the own cluster. Of the
+        own cluster in the spanning tree: log of the widest gap inside and of the mean length
+        inside, log of the shortest edge that leaves it, each in typical edges, and log of the
+        number of parts into which it falls. Rows of noise have zeros. float32.
 
     Notes
     -----
     O(m n k + n T p) operations for T clusters in all; O(m n) memory beyond the result.
     """
     features = [*_neighborhoods(graph, clusterings), *_centroid_features(graph, clusterings)]
-    described = torch.stack(features, dim=2)
+    gaps = clusterings.spread(cluster_gaps(graph.tree, clusterings))  # (m, n, 4)
+    described = torch.cat([torch.stack(features, dim=2), gaps], dim=2)
     return described.masked_fill_((clusterings.codes < 0)[:, :, None], 0.0)
 
 
@@ -134,6 +144,62 @@ def _centroid_features(graph: PointGraph, clusterings: Population) -> list[Tenso
         _log(own / radius),
         _log(other / radius),
     ]
+
+
+def cluster_gaps(tree: SpanningTree, clusterings: Population) -> Tensor:
+    """How the spanning tree runs through each cluster.
+
+    Parameters
+    ----------
+    tree : SpanningTree
+    clusterings : Population
+        T clusters in all.
+
+    Returns
+    -------
+    Tensor of shape (T, 4)
+        Log of the widest gap inside, of the mean length of the edges inside, and of the shortest
+        edge that leaves the cluster for another one, in units of the median edge; log of the
+        number of parts into which the cluster falls without the edges that leave it. float32.
+    """
+    first, second = clusterings.codes[:, tree.starts], clusterings.codes[:, tree.ends]  # (m, E)
+    kept = (first >= 0) & (second >= 0)
+    inside, leaving = kept & (first == second), kept & (first != second)
+    lengths = tree.lengths.clamp(1 / _WIDEST_GAP, _WIDEST_GAP)
+    beyond = max(_BEYOND_SHARE, _BEYOND_ROWS / tree.n_rows)
+    gaps = inside & (tree.sides >= beyond)
+    n_clusters = len(clusterings.owner)
+    counts = _over_clusters(inside.float(), first, inside, n_clusters, "sum")
+    totals = _over_clusters(lengths.expand_as(first), first, inside, n_clusters, "sum")
+    widest = _over_clusters(lengths.expand_as(first), first, gaps, n_clusters, "amax")
+    shortest = torch.minimum(
+        *(
+            _over_clusters(lengths.expand_as(first), side, leaving, n_clusters, "amin")
+            for side in (first, second)
+        )
+    )
+    parts = _rows_in_tree(tree, clusterings) - counts
+    mean = torch.where(counts > 0, totals / counts.clamp(min=1), 1.0)
+    features = [widest.clamp(min=1 / _WIDEST_GAP), mean, shortest, parts.clamp(min=1)]
+    return torch.stack(features, dim=1).log()
+
+
+def _over_clusters(
+    values: Tensor, codes: Tensor, kept: Tensor, n_clusters: int, reduce: str
+) -> Tensor:
+    """Reduce the values (m, E) of some edges over their clusters, (T,)."""
+    empty = {"sum": 0.0, "amax": 0.0, "amin": _WIDEST_GAP}[reduce]
+    index = torch.where(kept, codes, n_clusters).flatten()
+    result = values.new_full((n_clusters + 1,), empty)
+    return result.scatter_reduce_(0, index, values.flatten(), reduce)[:n_clusters]
+
+
+def _rows_in_tree(tree: SpanningTree, clusterings: Population) -> Tensor:
+    """Rows of each cluster that the tree joins, (T,)."""
+    # Every row of the tree but the first is the end of one edge.
+    rows = torch.cat([tree.starts[:1], tree.ends])
+    codes = clusterings.codes[:, rows].flatten()
+    return torch.bincount(codes[codes >= 0], minlength=len(clusterings.owner)).float()
 
 
 def _log(ratios: Tensor) -> Tensor:

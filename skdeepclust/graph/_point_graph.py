@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
+
+from ._spanning_tree import SpanningTree, spanning_tree
 
 __all__ = ["PointGraph", "point_graph"]
 
@@ -32,8 +35,15 @@ class PointGraph:
     distances: Tensor
     radius: float
 
+    @cached_property
+    def tree(self) -> SpanningTree:
+        """Minimum spanning tree of the rows, or of 2,000 of them; computed when first asked for."""
+        return spanning_tree(self.points.cpu()).to(self.points.device)
+
     def to(self, device: torch.device) -> PointGraph:
         """The same graph on a device."""
+        if device == self.points.device:
+            return self
         moved = (self.points.to(device), self.neighbors.to(device), self.distances.to(device))
         return PointGraph(*moved, self.radius)
 

@@ -57,6 +57,22 @@ class SearchResult:
     best_start: ScoredClustering
     stopped_by: str
 
+    def trusted(self, margin: float, level: float) -> ScoredClustering:
+        """The best clustering, or the best start where a search is not to be believed.
+
+        A search finds what a learned score overrates, most of all where nothing scores well.
+
+        Parameters
+        ----------
+        margin : float
+            By more than this the best score must exceed that of the best start.
+        level : float
+            The best score must exceed this as well.
+        """
+        if self.score > max(level, self.best_start.score + margin):
+            return ScoredClustering(self.labels, self.score)
+        return self.best_start
+
 
 def collect_result(
     found: Iterable[Partition],

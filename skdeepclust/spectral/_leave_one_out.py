@@ -9,16 +9,17 @@ that are nearly predicted wrongly count most.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from ._objective import OnceDifferentiable, check_loss_arguments, exact_products
-from ._statistics import class_codes
+from ._statistics import SpectralStatistics, class_codes
 
-__all__ = ["leave_one_out_loss"]
+__all__ = ["LeaveOneOut", "SharedSums", "leave_one_out_dtype", "leave_one_out_loss"]
 
 # Below this ridge the inverse loses too many digits of float32.
 _MIN_SINGLE_RIDGE = 0.01
@@ -86,10 +87,30 @@ def leave_one_out_loss(
         raise ValueError(f"temperature must be > 0 and finite, got {temperature!r}.")
     if embedding.dtype in (torch.float16, torch.bfloat16):
         embedding = embedding.float()
-    loss: Tensor = _LeaveOneOut.apply(
-        embedding, _shares(y.detach(), embedding.dtype), max(float(ridge), _MIN_RIDGE), temperature
+    loss: Tensor = LeaveOneOut.apply(
+        embedding, _shares(y.detach(), embedding.dtype), float(ridge), temperature, None
     )
     return loss
+
+
+def leave_one_out_dtype(dtype: torch.dtype, ridge: float) -> torch.dtype:
+    """Precision in which the loss of an embedding is computed."""
+    return dtype if ridge >= _MIN_SINGLE_RIDGE else torch.float64
+
+
+class SharedSums(NamedTuple):
+    """What connects the rows of a batch with those that other processes hold.
+
+    Attributes
+    ----------
+    statistics : SpectralStatistics
+        Of the whole batch, in the precision of the loss.
+    reduce : callable
+        Gives the sums of tensors over the processes.
+    """
+
+    statistics: SpectralStatistics
+    reduce: Callable[..., tuple[Tensor, ...]]
 
 
 def _shares(y: Tensor, dtype: torch.dtype) -> Tensor:
@@ -102,15 +123,26 @@ def _shares(y: Tensor, dtype: torch.dtype) -> Tensor:
     return functional.normalize(y.to(dtype), p=1, dim=1, eps=1e-30)
 
 
-class _LeaveOneOut(torch.autograd.Function):
-    """The loss; the gradient is found along with it, as both need the same products."""
+class LeaveOneOut(torch.autograd.Function):
+    """The loss; the gradient is found along with it, as both need the same products.
+
+    With `shared`, the rows' part of the loss of a batch that is spread over processes.
+    """
 
     @staticmethod
-    def forward(ctx: Any, embedding: Tensor, y: Tensor, ridge: float, temperature: float) -> Any:
-        dtype = embedding.dtype if ridge >= _MIN_SINGLE_RIDGE else torch.float64
+    def forward(
+        ctx: Any,
+        embedding: Tensor,
+        y: Tensor,
+        ridge: float,
+        temperature: float,
+        shared: SharedSums | None,
+    ) -> Any:
+        dtype = leave_one_out_dtype(embedding.dtype, ridge)
+        wanted, ridge = ctx.needs_input_grad[0], max(ridge, _MIN_RIDGE)
         with exact_products(embedding.device.type):
             loss, gradient = _loss_and_gradient(
-                embedding.to(dtype), y.to(dtype), ridge, temperature, ctx.needs_input_grad[0]
+                embedding.to(dtype), y.to(dtype), ridge, temperature, wanted, shared
             )
         if gradient is not None:
             ctx.save_for_backward(embedding, gradient.to(embedding.dtype))
@@ -119,35 +151,50 @@ class _LeaveOneOut(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
         embedding, gradient = ctx.saved_tensors
-        return OnceDifferentiable.apply(embedding, gradient * grad_outputs[0]), None, None, None
+        gradient = OnceDifferentiable.apply(embedding, gradient * grad_outputs[0])
+        return gradient, None, None, None, None
 
 
 def _loss_and_gradient(
-    embedding: Tensor, y: Tensor, ridge: float, temperature: float, wanted: bool
+    embedding: Tensor,
+    y: Tensor,
+    ridge: float,
+    temperature: float,
+    wanted: bool,
+    shared: SharedSums | None,
 ) -> tuple[Tensor, Tensor | None]:
     """Mean cross-entropy () and, where it is wanted, its gradient (n, d)."""
-    inverse = _ridge_inverse(embedding, ridge)  # G (d, d)
+    gram, sums, n = _totals(embedding, y, shared)
+    inverse = _ridge_inverse(gram, ridge)  # G (d, d)
     solved = embedding @ inverse  # F G (n, d)
-    sums = embedding.T @ y  # FᵀY (d, k)
     leverage = (solved * embedding).sum(dim=1, keepdim=True)  # h (n, 1)
     freedom = (1 - leverage).clamp(min=_MIN_FREEDOM)
     predicted = (solved @ sums - leverage * y) / freedom  # (n, k)
     log_shares = functional.log_softmax(predicted / temperature, dim=1)
-    n = y.sum().clamp(min=1)
     loss = -(y * log_shares).sum() / n
     if not wanted:
         return loss, None
     slope = (log_shares.exp() * y.sum(dim=1, keepdim=True) - y) / (temperature * n)
-    return loss, _gradient(embedding, y, inverse, solved, sums, slope / freedom, predicted, ridge)
+    slope = slope / freedom
+    return loss, _gradient(embedding, y, inverse, solved, sums, slope, predicted, ridge, shared)
 
 
-def _ridge_inverse(embedding: Tensor, ridge: float) -> Tensor:
-    """(FᵀF + λI)⁻¹, (d, d)."""
-    shifted = embedding.T @ embedding
-    level = shifted.diagonal().mean()
+def _totals(
+    embedding: Tensor, y: Tensor, shared: SharedSums | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """FᵀF (d, d), FᵀY (d, k) and the number of assigned rows () of the batch."""
+    if shared is None:
+        return embedding.T @ embedding, embedding.T @ y, y.sum().clamp(min=1)
+    gram, sums, counts = shared.statistics.gram, shared.statistics.sums, shared.statistics.counts
+    return gram.clone(), sums.T, counts.sum().clamp(min=1)
+
+
+def _ridge_inverse(gram: Tensor, ridge: float) -> Tensor:
+    """(FᵀF + λI)⁻¹, (d, d), from an FᵀF that is overwritten."""
+    level = gram.diagonal().mean()
     # Rows of zeros alone: any multiple of I will do, the products with F are 0.
-    shifted.diagonal().add_(torch.where(level > 0, ridge * level, 1.0))
-    factor, failed = torch.linalg.cholesky_ex(shifted)
+    gram.diagonal().add_(torch.where(level > 0, ridge * level, 1.0))
+    factor, failed = torch.linalg.cholesky_ex(gram)
     if bool(failed):
         raise ValueError("embedding contains NaN or infinity; finite values are needed.")
     return torch.cholesky_inverse(factor)
@@ -162,12 +209,18 @@ def _gradient(
     slope: Tensor,
     predicted: Tensor,
     ridge: float,
+    shared: SharedSums | None,
 ) -> Tensor:
     """Gradient (n, d) from the derivative `slope` (n, k) with respect to P = F G FᵀY."""
     by_leverage = (slope * (predicted - y)).sum(dim=1, keepdim=True)  # d loss / d h (n, 1)
-    direct = slope @ (sums.T @ inverse) + y @ (slope.T @ solved) + 2 * by_leverage * solved
+    by_class, by_dim = slope.T @ solved, solved.T @ slope  # (k, d) and (d, k)
+    spread = solved.T @ (by_leverage * solved)  # (d, d)
+    if shared is not None:
+        by_class, spread = shared.reduce(by_class, spread)
+        by_dim = by_class.T
+    direct = slope @ (sums.T @ inverse) + y @ by_class + 2 * by_leverage * solved
     # Through G: the derivative with respect to S is minus G (Fᵀ slope Mᵀ + Fᵀ diag F) G.
-    by_inverse = (solved.T @ slope) @ (inverse @ sums).T + solved.T @ (by_leverage * solved)
+    by_inverse = by_dim @ (inverse @ sums).T + spread
     by_gram = by_inverse + by_inverse.T
     # λ follows the trace of S.
     by_gram.diagonal().add_(ridge * by_gram.diagonal().mean())

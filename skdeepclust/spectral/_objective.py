@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ._solve import solve
+from ._solve import SpectralSolution, solve
 from ._statistics import class_codes
 
 __all__ = [
     "OnceDifferentiable",
+    "SpectralObjective",
     "check_loss_arguments",
     "exact_products",
     "spectral_clustering_loss",
@@ -78,7 +79,9 @@ def spectral_clustering_loss(embedding: Tensor, y: Tensor, *, ridge: float = 0.0
     if embedding.dtype in (torch.float16, torch.bfloat16):
         embedding = embedding.float()
     y, n_classes = class_codes(y.long()) if y.ndim == 1 else (_unit_scaled(y.detach()), None)
-    loss: Tensor = _SpectralObjective.apply(embedding, y, n_classes, float(ridge))
+    with exact_products(embedding.device.type):
+        solution = solve(embedding.detach(), y, n_classes, float(ridge))
+    loss: Tensor = SpectralObjective.apply(embedding, y, solution)
     return loss
 
 
@@ -114,22 +117,21 @@ def _unit_scaled(y: Tensor) -> Tensor:
     return y / (largest or 1.0)
 
 
-class _SpectralObjective(torch.autograd.Function):
+class SpectralObjective(torch.autograd.Function):
     """k - tr(C F F⁺); the backward pass is the closed form, never a differentiated solver."""
 
     @staticmethod
-    def forward(ctx: Any, embedding: Tensor, y: Tensor, n_classes: int | None, ridge: float) -> Any:
-        with exact_products(embedding.device.type):
-            ctx.solution = solve(embedding, y, n_classes, ridge)
+    def forward(ctx: Any, embedding: Tensor, y: Tensor, solution: SpectralSolution) -> Any:
+        ctx.solution = solution
         ctx.save_for_backward(embedding, y)
-        return ctx.solution.objective.to(embedding.dtype)
+        return solution.objective.to(embedding.dtype)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
         embedding, y = ctx.saved_tensors
         with exact_products(embedding.device.type):
             gradient = ctx.solution.gradient(embedding, y, grad_outputs[0])
-        return OnceDifferentiable.apply(embedding, gradient), None, None, None
+        return OnceDifferentiable.apply(embedding, gradient), None, None
 
 
 class OnceDifferentiable(torch.autograd.Function):

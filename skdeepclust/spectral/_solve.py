@@ -15,7 +15,13 @@ from torch import Tensor
 
 from ._statistics import CHUNK_ROWS, SpectralStatistics, gram, spectral_statistics
 
-__all__ = ["SpectralSolution", "normalizer", "solve", "solve_statistics"]
+__all__ = [
+    "SpectralSolution",
+    "normalizer",
+    "solve",
+    "solve_statistics",
+    "solve_wide_statistics",
+]
 
 # Largest accepted variance inflation S_jj (S⁻¹)_jj: the squared length of a column over that
 # of its part which the other columns do not explain. The relative error of the gradient was
@@ -123,6 +129,11 @@ def solve_statistics(statistics: SpectralStatistics, ridge: float) -> SpectralSo
     return _finish(inverse @ targets, targets, scales, rank, ridge)
 
 
+def solve_wide_statistics(statistics: SpectralStatistics, ridge: float) -> SpectralSolution:
+    """Solution from float64 sums over float32 rows, whatever their condition."""
+    return solve_statistics(statistics, ridge) or _solve_by_eigh(statistics, ridge)
+
+
 def _is_accurate(lengths: Tensor, inverse_lengths: Tensor) -> bool:
     """Whether a solution can be trusted, from the diagonals of S and of its inverse; (d,) each."""
     inflation = (lengths * inverse_lengths).max()
@@ -147,7 +158,7 @@ def _solve_badly_conditioned(
     statistics = spectral_statistics(scaled, y, n_classes)
     solution = None
     if embedding.dtype == torch.float32:
-        solution = solve_statistics(statistics, ridge) or _solve_by_eigh(statistics, ridge)
+        solution = solve_wide_statistics(statistics, ridge)
     solution = solution or _solve_by_svd(scaled, y, statistics, ridge)
     return replace(solution, unit=unit)
 

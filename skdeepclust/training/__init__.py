@@ -4,6 +4,7 @@ from ._augmentation import AUGMENTATIONS, augmentation
 from ._batches import choose_batch_shape
 from ._centers import assign, class_sums, place_centers
 from ._clustering import cluster_embedding, k_means_from_ward
+from ._distributed import ALONE, OneProcess, Ranks, joined_ranks, refuse_in_group
 from ._inference import embed_rows, map_batches
 from ._learn import Recipe, learn_encoder
 from ._loop import TrainingPlan, TrainingResult
@@ -14,9 +15,12 @@ from ._random import seeded_torch
 from ._rows import InputScaling, Rows
 
 __all__ = [
+    "ALONE",
     "AUGMENTATIONS",
     "InputScaling",
     "Moments",
+    "OneProcess",
+    "Ranks",
     "Recipe",
     "Rows",
     "TrainingPlan",
@@ -30,9 +34,11 @@ __all__ = [
     "complete_targets",
     "embed_rows",
     "epoch_progress",
+    "joined_ranks",
     "k_means_from_ward",
     "learn_encoder",
     "map_batches",
     "place_centers",
+    "refuse_in_group",
     "seeded_torch",
 ]

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.metrics import pairwise_distances_argmin_min
 
+from ._distributed import ALONE, OneProcess
+
 __all__ = ["assign", "class_means", "class_sums", "find_centers", "place_centers"]
 
 Floats = NDArray[np.float32]
@@ -37,10 +39,14 @@ def class_sums(
     return sums, np.bincount(wanted, minlength=n_classes).astype(np.float64)
 
 
-def class_means(embedding: Floats, wanted: np.ndarray) -> Floats:
-    """Weighted mean of the rows of each class, (k, d); see `class_sums`."""
-    n_classes = int(wanted.max()) + 1 if wanted.ndim == 1 else wanted.shape[1]
-    sums, weights = class_sums(embedding, wanted, n_classes)
+def class_means(
+    embedding: Floats, wanted: np.ndarray, n_classes: int | None = None, ranks: OneProcess = ALONE
+) -> Floats:
+    """Weighted mean of the rows of each class over all ranks, (k, d); see `class_sums`."""
+    if n_classes is None:
+        n_classes = _n_classes(wanted)
+    own = class_sums(embedding, wanted, n_classes)
+    sums, weights = (np.asarray(total) for total in ranks.sums(*own))
     return (sums / np.maximum(weights, np.finfo(float).tiny)[:, None]).astype(np.float32)
 
 
@@ -51,13 +57,14 @@ def place_centers(
     n_clusters: int | None,
     rng: np.random.RandomState,
     guessed: bool,
+    ranks: OneProcess = ALONE,
 ) -> Floats:
     """Cluster centres after training.
 
     Parameters
     ----------
     embedding : ndarray of shape (n, d)
-        All training rows.
+        All training rows of this rank.
     wanted : ndarray of shape (m,) or (m, k)
         Codes or assignments that were learned, of the rows at `indices`.
     indices : ndarray of shape (m,)
@@ -66,14 +73,22 @@ def place_centers(
     rng : RandomState
     guessed : bool
         Whether the codes came from the data alone; then k-means has the last word.
+    ranks : OneProcess
+        In a group there have to be as many clusters as classes.
     """
-    learned = embedding[indices]
-    means = class_means(learned, wanted)
+    n_classes = _n_classes(wanted)
+    own, wanted = ranks.share(indices, wanted)
+    learned = embedding[own]
+    means = class_means(learned, wanted, n_classes, ranks)
     if guessed:
         return KMeans(len(means), init=means, n_init=1).fit(learned).cluster_centers_
     if n_clusters in (None, len(means)):
         return means
     return find_centers(embedding, means, int(n_clusters or 0), rng)
+
+
+def _n_classes(wanted: np.ndarray) -> int:
+    return int(wanted.max()) + 1 if wanted.ndim == 1 else int(wanted.shape[1])
 
 
 def find_centers(

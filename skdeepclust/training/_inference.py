@@ -23,6 +23,8 @@ BATCH_ROWS = 256
 def embed_rows(network: nn.Module, rows: Rows, indices: np.ndarray | None = None) -> Tensor:
     """Row-normalised embeddings of all rows, or of those at `indices`; (n, d) on the CPU."""
     indices = np.arange(len(rows)) if indices is None else indices
+    if not len(indices):  # a rank's share of few rows may be empty
+        return embed_rows(network, rows, np.zeros(1, dtype=np.int64))[:0]
     training = network.training
     network.eval()
     with torch.inference_mode():

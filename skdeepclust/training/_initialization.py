@@ -49,11 +49,13 @@ def fit_linear(
     assert isinstance(head, nn.Linear)
     y = torch.as_tensor(targets)
     n_classes = int(y.max()) + 1 if y.ndim == 1 else None
-    if head.in_features >= len(indices):
+    indices, y = rows.ranks.share(indices, y)
+    # Products of rows with rows would need those of the other ranks.
+    if head.in_features >= len(indices) and rows.ranks.n_ranks == 1:
         features = _with_constant(rows.take(indices).flatten(1).cpu().double())
         weights = dual_linear_solution(features, y, n_classes, ridge, head.out_features)
     else:
-        statistics = _streamed_statistics(rows, indices, y, n_classes)
+        statistics = rows.ranks.statistics(_streamed_statistics(rows, indices, y, n_classes))
         weights = linear_solution(statistics, ridge, head.out_features)
     network.head = nn.Linear(head.in_features, weights.shape[1]).to(head.weight)
     _set_head(network.head, weights)
@@ -69,15 +71,19 @@ def initialize_head(
     if not isinstance(network.head, nn.Linear):
         return
     chosen = stratified_sample(targets, _MAX_ROWS)
-    features = _body_features(network, rows, indices[chosen])
     y = torch.as_tensor(targets[chosen])
     n_classes = int(y.max()) + 1 if y.ndim == 1 else None
-    statistics = spectral_statistics(_with_constant(features), y, n_classes)
+    own, y = rows.ranks.share(indices[chosen], y)
+    features = _body_features(network, rows, own)
+    of_own = spectral_statistics(_with_constant(features), y, n_classes)
+    statistics = rows.ranks.statistics(of_own)
     weights = linear_solution(statistics, max(ridge, 1e-3), network.head.out_features)
     _set_head(network.head, weights)
 
 
 def _body_features(network: EncoderNetwork, rows: Rows, indices: np.ndarray) -> Tensor:
+    if not len(indices):  # a rank's share of few rows may be empty
+        return _body_features(network, rows, np.zeros(1, dtype=np.int64))[:0]
     network.eval()
     with torch.no_grad():
         parts = [

@@ -80,10 +80,12 @@ def learn_encoder(
     with seeded_torch(rng, rows.device):
         warm = network is not None
         network, shape = _prepare(network, rows, len(indices), n_columns, recipe)
+        rows.ranks.prepare(network)
         if n_columns < 2:
             return network.eval(), TrainingResult()
         if recipe.closed_form and isinstance(recipe.encoder, LinearEncoder):
             fit_linear(network, rows, targets, indices, recipe.plan.ridge)
+            rows.ranks.share_weights(network)
             return network.eval(), TrainingResult()
         if not warm:
             initialize_head(network, rows, targets, indices, recipe.plan.ridge)
@@ -91,6 +93,7 @@ def learn_encoder(
             _warn_if_hopeless(shape, n_columns, targets.ndim == 2)
         recipe = _less_time(recipe, time.monotonic() - started)
         result = _train(network, rows, targets, indices, shape, recipe, rng, on_epoch)
+        rows.ranks.share_weights(network)
     return network, result
 
 

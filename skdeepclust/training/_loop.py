@@ -14,9 +14,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..spectral import leave_one_out_loss, spectral_clustering_loss
+from ..spectral import (
+    class_codes,
+    leave_one_out_dtype,
+    leave_one_out_loss,
+    sharded_losses,
+    sharded_sums_size,
+    spectral_clustering_loss,
+)
 from ._augmentation import Augmentation, add_turned_classes
 from ._batches import BatchShape, class_balanced_batches, random_batches
+from ._distributed import ALONE, OneProcess
 from ._rows import Rows
 
 __all__ = ["TrainingPlan", "TrainingResult", "train"]
@@ -64,6 +72,12 @@ class TrainingPlan:
     max_time: float | None = None
     tolerance: float = 1e-4
 
+    @property
+    def sums_dtype(self) -> torch.dtype:
+        """Precision of the sums over the rows of a batch of float32 embeddings."""
+        is_spectral = self.loss == "spectral"
+        return torch.float32 if is_spectral else leave_one_out_dtype(torch.float32, self.ridge)
+
     def loss_and_objective(self, embedding: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """What is minimised and, without gradient, the spectral objective; both of shape ()."""
         if self.loss == "spectral":
@@ -73,6 +87,23 @@ class TrainingPlan:
         temperature = self.temperature or _TEMPERATURE / sqrt(_n_classes(y))
         loss = leave_one_out_loss(embedding, y, ridge=self.ridge, temperature=temperature)
         return loss, objective
+
+    def sharded_loss_and_objective(
+        self, embedding: Tensor, y: Tensor, own: np.ndarray, ranks: OneProcess
+    ) -> tuple[Tensor, Tensor]:
+        """The same of a batch (b,) of which this rank embedded the rows at `own`."""
+        codes, n_classes = class_codes(y)
+        temperature = None
+        if self.loss != "spectral":
+            temperature = self.temperature or _TEMPERATURE / sqrt(_n_classes(y))
+        return sharded_losses(
+            embedding,
+            codes[own],
+            n_classes,
+            ranks.sums,
+            ridge=self.ridge,
+            temperature=temperature,
+        )
 
 
 @dataclass
@@ -135,13 +166,14 @@ def train(
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
     )
-    batches = _BatchSource(rows, targets, indices, shape, plan.augment, rng)
-    result, best, schedule = TrainingResult(), _BestWeights(plan), _Schedule(plan)
+    batches = _BatchSource(rows, targets, indices, shape, plan.augment, rng, plan.sums_dtype)
+    result, best, schedule = TrainingResult(), _BestWeights(plan), _Schedule(plan, rows.ranks)
     network.train()
     for epoch in range(plan.max_epochs):
         figures = _train_epoch(network, optimizer, batches, schedule, epoch)
         if validate is not None:
             figures["validation_objective"] = validate()
+        figures = rows.ranks.first(figures)
         figures["learning_rate"] = float(optimizer.param_groups[0]["lr"])
         result.record(**figures)
         if on_epoch is not None:
@@ -170,9 +202,9 @@ def _train_epoch(
         schedule.set_learning_rate(optimizer, epoch + done)
         y = torch.as_tensor(targets, device=inputs.device)
         embedding = functional.normalize(network(inputs), dim=1, eps=1e-12)
-        loss, objective = schedule.plan.loss_and_objective(embedding, y)
+        loss, objective = _losses(schedule.plan, embedding, y, batches)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        batches.ranks.backward(loss, network)
         optimizer.step()
         losses.append(loss.detach())
         objectives.append(objective)
@@ -182,12 +214,30 @@ def _train_epoch(
     mean = float(torch.stack(objectives).double().mean())
     figures = {"objective": mean, "monitor": mean - float(np.mean(ranks))}
     if schedule.plan.loss != "spectral":
-        figures["loss"] = float(torch.stack(losses).double().mean())
+        figures["loss"] = float(batches.ranks.sums(torch.stack(losses).double().mean())[0])
     return figures
 
 
+def _losses(
+    plan: TrainingPlan, embedding: Tensor, y: Tensor, batches: _BatchSource
+) -> tuple[Tensor, Tensor]:
+    """What is minimised and the objective for the latest batch of targets y (b,) or (b, k)."""
+    if isinstance(batches.own, slice):
+        return plan.loss_and_objective(embedding, y)
+    embedding = embedding[: len(batches.own)]
+    return plan.sharded_loss_and_objective(embedding, y, batches.own, batches.ranks)
+
+
 class _BatchSource:
-    """Inputs and targets of the batches of an epoch, distorted where that is wanted."""
+    """Inputs and targets of the batches of an epoch, distorted where that is wanted.
+
+    Attributes
+    ----------
+    own : slice or ndarray of int
+        Which rows of the latest batch this rank holds.
+    """
+
+    own: slice | np.ndarray = slice(None)
 
     def __init__(
         self,
@@ -197,8 +247,11 @@ class _BatchSource:
         shape: BatchShape,
         augment: Augmentation | None,
         rng: np.random.RandomState,
+        sums_dtype: torch.dtype = torch.float32,
     ) -> None:
         self.rows = rows
+        self.sums_dtype = sums_dtype
+        self.ranks = rows.ranks
         self.shape = shape
         self.rng = rng
         self.augment = augment
@@ -206,18 +259,37 @@ class _BatchSource:
         self.targets, self.indices = targets, indices
         if augment is not None:
             self.targets, self.indices = add_turned_classes(targets, indices, augment.n_turns)
-            self.generator = torch.Generator().manual_seed(int(rng.randint(np.iinfo(np.int32).max)))
+            seed = int(rng.randint(np.iinfo(np.int32).max)) + self.ranks.rank
+            self.generator = torch.Generator().manual_seed(seed)
 
     def epoch(self) -> Iterator[tuple[float, Tensor, np.ndarray]]:
-        """Share of the epoch that is done, inputs (b, ...) and targets (b,) or (b, k)."""
+        """Share of the epoch that is done, inputs (b, ...) and targets (b,) or (b, k).
+
+        In a group the inputs are this rank's, the targets those of the whole batch.
+        """
         batches = list(self._positions())
         for step, batch in enumerate(batches):
-            inputs = self.rows.take(self.indices[batch])
             targets = self.targets[batch]
-            if self.augment is not None:
-                codes = torch.as_tensor(targets, device=inputs.device)
-                inputs = self.augment(inputs, codes, self.n_classes, self.generator)
-            yield step / len(batches), inputs, targets
+            self.own = self.ranks.own(self.indices[batch])
+            self._promise(targets)
+            yield step / len(batches), self._inputs(batch[self.own], targets[self.own]), targets
+
+    def _inputs(self, positions: np.ndarray, targets: np.ndarray) -> Tensor:
+        """Inputs at `positions`; the first of the rank where it has none in the batch."""
+        if not len(positions):  # not every module takes no rows
+            return self.rows.take(np.zeros(1, dtype=np.int64))
+        inputs = self.rows.take(self.ranks.local(self.indices[positions]))
+        if self.augment is None:
+            return inputs
+        codes = torch.as_tensor(targets, device=inputs.device)
+        return self.augment(inputs, codes, self.n_classes, self.generator)
+
+    def _promise(self, targets: np.ndarray) -> None:
+        """Announce the sums of the losses over a batch that is spread over ranks."""
+        if self.ranks.n_ranks > 1:
+            _, n_classes = class_codes(torch.as_tensor(targets))
+            n_sums = sharded_sums_size(self.shape.embedding_dim, n_classes)
+            self.ranks.promise(n_sums, self.sums_dtype)
 
     def _positions(self) -> Iterator[np.ndarray]:
         if self.targets.ndim == 1:
@@ -228,9 +300,11 @@ class _BatchSource:
 class _Schedule:
     """How far training has come, in epochs or in time, and the learning rate there."""
 
-    def __init__(self, plan: TrainingPlan) -> None:
+    def __init__(self, plan: TrainingPlan, ranks: OneProcess = ALONE) -> None:
         self.plan = plan
+        self.ranks = ranks
         self.started = time.monotonic()
+        self._agreed_share = 0.0
 
     def _elapsed_share(self) -> float:
         if self.plan.max_time is None:
@@ -238,12 +312,16 @@ class _Schedule:
         return min(1.0, (time.monotonic() - self.started) / self.plan.max_time)
 
     def is_out_of_time(self) -> bool:
-        """Whether `max_time` has passed."""
-        return self._elapsed_share() >= 1.0
+        """Whether `max_time` has passed; for the slowest of the ranks, which all ask."""
+        if self.plan.max_time is None:
+            return False
+        self._agreed_share = self.ranks.largest(self._elapsed_share())
+        return self._agreed_share >= 1.0
 
     def set_learning_rate(self, optimizer: torch.optim.Optimizer, epoch: float) -> None:
         """Half a cosine from the peak to a hundredth of it."""
-        share = max(epoch / self.plan.max_epochs, self._elapsed_share())
+        elapsed = self._elapsed_share() if self.ranks.n_ranks == 1 else self._agreed_share
+        share = max(epoch / self.plan.max_epochs, elapsed)
         height = 0.5 * (1 + cos(pi * share))
         for group in optimizer.param_groups:
             group["lr"] = self.plan.learning_rate * (0.01 + 0.99 * height)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..spectral import shrinkage_whitening
+from ._distributed import OneProcess
 
 __all__ = ["Moments"]
 
@@ -36,6 +37,11 @@ class Moments:
     def __add__(self, other: Moments) -> Moments:
         """Moments of the rows of both."""
         return Moments(self.n + other.n, self.total + other.total, self.gram + other.gram)
+
+    def over(self, ranks: OneProcess) -> Moments:
+        """Moments of the rows of all ranks."""
+        n, total, gram = ranks.sums(self.n, self.total, self.gram)
+        return Moments(float(n), total, gram)
 
     def scaled(self, factor: float) -> Moments:
         """All rows weighted by `factor`: forgetting."""

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ._distributed import ALONE, OneProcess
+
 __all__ = ["InputScaling", "Rows"]
 
 _CHUNK_ROWS = 4096
@@ -34,16 +36,19 @@ class InputScaling:
     scale: float
 
     @classmethod
-    def fit(cls, X: np.ndarray, input_shape: tuple[int, ...]) -> InputScaling:
-        """Measure the inputs in two passes over chunks of rows."""
-        peak = max((float(np.abs(c).max()) for c in _wide_chunks(X)), default=0.0) or 1.0
-        center = sum((c / peak).sum(axis=0) for c in _wide_chunks(X)) / len(X)
-        center = _per_channel(center, input_shape)
+    def fit(
+        cls, X: np.ndarray, input_shape: tuple[int, ...], ranks: OneProcess = ALONE
+    ) -> InputScaling:
+        """Measure the inputs of all ranks in two passes over chunks of rows."""
+        peak = max((float(np.abs(c).max()) for c in _wide_chunks(X)), default=0.0)
+        peak = ranks.largest(peak) or 1.0
+        total, n = ranks.sums(sum((c / peak).sum(axis=0) for c in _wide_chunks(X)), float(len(X)))
+        center = _per_channel(np.asarray(total) / float(n), input_shape)
         squares = sum(
             float(np.square(c / peak - center).mean(axis=1).sum()) for c in _wide_chunks(X)
         )
-        deviation = np.sqrt(squares / len(X)) * peak
-        if _is_constant(X) or not deviation > 0:
+        deviation = np.sqrt(float(ranks.sums(float(squares))[0]) / float(n)) * peak
+        if _is_constant(X, ranks) or not deviation > 0:
             raise ValueError(
                 f"X has the same value in every row of every feature ({center.ravel()[:3] * peak} "
                 "...): constant columns alone hold nothing to cluster."
@@ -69,6 +74,8 @@ class Rows:
     input_shape : tuple of int
         Shape in which the network wants one input.
     device : torch.device
+    ranks : OneProcess
+        The processes over which the training set is spread; X is this one's part.
     """
 
     def __init__(
@@ -77,11 +84,13 @@ class Rows:
         scaling: InputScaling,
         input_shape: tuple[int, ...],
         device: torch.device,
+        ranks: OneProcess = ALONE,
     ) -> None:
         self.X = X
         self.scaling = scaling
         self.input_shape = input_shape
         self.device = device
+        self.ranks = ranks
         self._cache: Tensor | None = None
         if 4 * len(X) * prod(input_shape) <= _MAX_CACHED_BYTES:
             self._cache = self._standardized(slice(None))
@@ -112,10 +121,11 @@ def _wide_chunks(X: np.ndarray) -> Iterator[np.ndarray]:
         yield X[start : start + _CHUNK_ROWS].reshape(-1, prod(X.shape[1:])).astype(np.float64)
 
 
-def _is_constant(X: np.ndarray) -> bool:
+def _is_constant(X: np.ndarray, ranks: OneProcess) -> bool:
     """Whether all rows are equal; the rounding of a mean would hide it."""
-    starts = range(0, len(X), _CHUNK_ROWS)
-    return not any((X[start : start + _CHUNK_ROWS] != X[0]).any() for start in starts)
+    starts, row = range(0, len(X), _CHUNK_ROWS), ranks.first(np.asarray(X[0]))
+    varies = any((X[start : start + _CHUNK_ROWS] != row).any() for start in starts)
+    return not ranks.largest(varies)
 
 
 def _per_channel(center: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:

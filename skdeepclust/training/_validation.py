@@ -69,20 +69,28 @@ class HeldOutObjective:
         self._rows = rows
         self._ridge = ridge
         self._n_columns = int(targets.max()) + 1 if targets.ndim == 1 else targets.shape[1]
-        self._reference = indices[reference], torch.as_tensor(targets[reference])
-        self._held_out = indices[held_out], torch.as_tensor(targets[held_out])
+        self._ratio = len(reference) / len(held_out)
+        self._reference = self._own_rows(indices, targets, reference)
+        self._held_out = self._own_rows(indices, targets, held_out)
+
+    def _own_rows(
+        self, indices: np.ndarray, targets: np.ndarray, positions: np.ndarray
+    ) -> tuple[np.ndarray, Tensor]:
+        """The rank's own among the rows at `positions`, and their targets."""
+        own, y = self._rows.ranks.share(indices[positions], targets[positions])
+        return own, torch.as_tensor(y)
 
     def __call__(self, network: nn.Module) -> float:
         """The objective of the held-out rows under the present weights."""
         indices, y = self._reference
         embedding = embed_rows(network, self._rows, indices).double()
         statistics = spectral_statistics(embedding, y, self._n_columns)
-        loadings, scales = _ridge_map(statistics, self._ridge)
-        errors = self._errors(network, loadings, scales)
-        return float(errors * (len(indices) / len(self._held_out[0])))
+        loadings, scales = _ridge_map(self._rows.ranks.statistics(statistics), self._ridge)
+        (errors,) = self._rows.ranks.sums(self._errors(network, loadings, scales))
+        return float(errors * self._ratio)
 
     def _errors(self, network: nn.Module, loadings: Tensor, scales: Tensor) -> Tensor:
-        """‖J - F A‖² over the held-out rows."""
+        """‖J - F A‖² over the own held-out rows."""
         indices, y = self._held_out
         fitted = embed_rows(network, self._rows, indices).double() @ loadings  # (n, rank)
         if y.ndim == 2:

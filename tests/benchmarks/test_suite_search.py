@@ -86,7 +86,7 @@ def test_the_ari_is_that_of_the_clustering_with_the_best_score(suite_search, ben
     labelings = np.random.default_rng(2).integers(3, size=(20, len(data.X)))
     scores = log(labelings)
     figures = suite_search._figures(log, data, 50)
-    assert figures["ARI"] == quality(data.y, [labelings[scores.argmax()]])[0]
+    assert figures["ARI of the best"] == quality(data.y, [labelings[scores.argmax()]])[0]
     assert figures["evaluations"] == 20
 
 

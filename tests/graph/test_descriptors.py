@@ -1,4 +1,4 @@
-"""The fourteen descriptors, against loops over rows in float64, and their invariances."""
+"""The eighteen descriptors, against loops over rows in float64, and their invariances."""
 
 import math
 
@@ -7,6 +7,7 @@ import torch
 
 from skdeepclust.graph import N_DESCRIPTORS, node_descriptors, point_graph, population
 from skdeepclust.graph import _descriptors as module
+from skdeepclust.graph._spanning_tree import spanning_tree
 
 
 def log(ratio):
@@ -14,7 +15,7 @@ def log(ratio):
 
 
 def reference(points, neighbors, labels):
-    """Descriptors (n, 14) of one clustering, row by row."""
+    """Descriptors (n, 18) of one clustering, row by row."""
     k = neighbors.shape[1]
     distances = (points[neighbors] - points[:, None]).norm(dim=2)
     positive = distances[:, -1][distances[:, -1] > 0]
@@ -22,6 +23,7 @@ def reference(points, neighbors, labels):
     radius = float((points - points.mean(0)).square().sum(1).mean().sqrt())
     names = labels[labels >= 0].unique()
     centroids = {int(name): points[labels == name].mean(0) for name in names}
+    gaps = reference_gaps(spanning_tree(points), labels)
     result = torch.zeros(len(points), N_DESCRIPTORS, dtype=torch.float64)
     for i, name in enumerate(labels.tolist()):
         if name < 0:
@@ -52,9 +54,32 @@ def reference(points, neighbors, labels):
                 math.log(float((labels == name).double().mean())),
                 log(own / max(spread, 1e-4 * radius)),
                 log(other / max(spread, 1e-4 * radius)),
+                *gaps[name],
             ]
         )
     return result
+
+
+def reference_gaps(tree, labels):
+    """The last four descriptors of each cluster, edge by edge."""
+    lengths = tree.lengths.double().clamp(1 / 50, 50).tolist()
+    edges = list(zip(tree.starts.tolist(), tree.ends.tolist(), lengths, tree.sides, strict=True))
+    found = {}
+    for name in labels[labels >= 0].unique().tolist():
+        members = {i for i, label in enumerate(labels.tolist()) if label == name}
+        inside = [(length, side) for a, b, length, side in edges if {a, b} <= members]
+        leaving = [
+            length
+            for a, b, length, _ in edges
+            if len({a, b} & members) == 1 and min(labels[a], labels[b]) >= 0
+        ]
+        wide = [length for length, side in inside if float(side) >= max(0.01, 3 / tree.n_rows)]
+        in_tree = members & {i for a, b, *_ in edges for i in (a, b)}
+        mean = sum(length for length, _ in inside) / len(inside) if inside else 1.0
+        parts = max(1, len(in_tree) - len(inside))
+        features = (max(wide, default=1 / 50), mean, min(leaving, default=50), parts)
+        found[name] = [math.log(feature) for feature in features]
+    return found
 
 
 def describe(points, neighbors, labels):
@@ -128,6 +153,7 @@ def test_invariant_to_rotation_translation_and_scale(points, neighbors, labels, 
 
 
 def test_rows_permute_along(points, neighbors, labels):
+    points[11] += 0.1  # which of two equal rows the spanning tree joins depends on their order
     order = torch.randperm(30, generator=torch.Generator().manual_seed(2))
     permuted = describe(points[order], order.argsort()[neighbors[order]], labels[:, order])
     torch.testing.assert_close(

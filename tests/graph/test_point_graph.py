@@ -73,3 +73,10 @@ def test_neighborhoods_of_duplicates_alone(points):
 def test_equal_rows_are_refused(value):
     with pytest.raises(ValueError, match="same values in every row"):
         point_graph(torch.full((7, 3), value, dtype=torch.float64), torch.zeros(7, 1).long())
+
+
+def test_the_tree_joins_all_rows_and_is_computed_once(points, neighbors):
+    graph = point_graph(points, neighbors)
+    assert len(torch.cat([graph.tree.starts, graph.tree.ends]).unique()) == 30
+    assert graph.tree is graph.tree
+    assert graph.to(torch.device("cpu")) is graph

@@ -28,3 +28,16 @@ def test_alternatives_differ_from_better_ones():
     assert result.best_start.score == 0.8
     assert result.history == {"best": [0.9], "mean": [0.5], "n_clusters": [2], "n_evaluations": [3]}
     assert len(collect_result(found, [far], log, "time", 1, 0.0).alternatives) == 1
+
+
+def test_a_search_is_believed_if_it_finds_something_clearly_better():
+    start, best = scored([0, 0, 1, 1], 0.6), scored([0, 1, 0, 1], 0.9)
+    log = tools.Logbook()
+    log.record(best=0.9, mean=0.5, n_clusters=2, n_evaluations=3)
+    result = collect_result([best, start], [start], log, "time", 5, 0.0)
+    for margin, level, expected in ((0.2, 0.8, best), (0.4, 0.8, start), (0.2, 0.95, start)):
+        trusted = result.trusted(margin, level)
+        assert trusted.labels.tolist() == expected.labels.tolist()
+        assert trusted.score == expected.score
+    alone = collect_result([start], [start], log, "time", 5, 0.0)
+    assert alone.trusted(0.0, 0.0) == alone.best_start
