@@ -154,6 +154,10 @@ class DeepMetricClusterer(
     along the graph of nearest neighbours. With many labels and an encoder that sees more than
     distances do, such as "conv" on images, fitting the labelled rows alone can be better.
 
+    In a process group of torch, rows need labels. `batch_size` counts rows of all ranks and
+    `random_state` is that of rank 0; dropout and `augment` draw on each rank for itself. What
+    precedes the clusterer in a Pipeline sees the rows of its rank only.
+
     References
     ----------
     Law, Urtasun, Zemel, "Deep Spectral Clustering Learning", ICML 2017. Of the leave-one-out
@@ -245,8 +249,8 @@ class DeepMetricClusterer(
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> DeepMetricClusterer:
         """Learn the embedding and the clusters.
 
-        In a process group of torch each rank passes rows of its own; all get what one process
-        would get from the rows of all ranks. What precedes it in a Pipeline sees own rows only.
+        In a process group of torch all ranks call it, each with rows of its own, and get what one
+        process would get from all these rows. See Notes of the class.
 
         Parameters
         ----------

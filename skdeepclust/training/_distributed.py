@@ -12,7 +12,7 @@ whose size was announced by `promise`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import reduce
 from typing import Any, TypeVar
 
@@ -20,9 +20,9 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..spectral import SpectralStatistics
+from ._shared_normalization import batch_normalizations, normalized_together
 
 __all__ = ["ALONE", "OneProcess", "Ranks", "joined_ranks", "refuse_in_group"]
 
@@ -69,14 +69,18 @@ class OneProcess:
         own = self.own(indices)
         return self.local(indices[own]), targets[own]
 
-    def promise(self, n_numbers: int, dtype: torch.dtype) -> None:
-        """Announce the size of the next sums."""
+    def begin_step(self, n_own: int, n_numbers: int, dtype: torch.dtype) -> None:
+        """Announce own rows of a batch, and the size of the sums of its loss."""
 
     def prepare(self, network: nn.Module) -> None:
         """Make a new network the same on all ranks."""
 
     def share_weights(self, network: nn.Module) -> None:
         """Take the weights of rank 0."""
+
+    def training(self, network: nn.Module) -> AbstractContextManager[None]:
+        """While the network is trained."""
+        return nullcontext()
 
     def backward(self, loss: Tensor, network: nn.Module) -> None:
         """Gradient of the parameters over the rows of all ranks."""
@@ -87,7 +91,13 @@ ALONE = OneProcess()
 
 
 class Ranks(OneProcess):
-    """One of several processes of the default group, each with rows of its own."""
+    """One of several processes of the default group, each with rows of its own.
+
+    Attributes
+    ----------
+    n_counted : int
+        Rows of the present inputs that belong to the batch: none where one stands in for none.
+    """
 
     def __init__(self) -> None:
         self.rank = dist.get_rank()
@@ -96,6 +106,8 @@ class Ranks(OneProcess):
         if dist.get_backend() == "nccl":
             self._device = torch.device("cuda", torch.cuda.current_device())
         self._start, self._stop = 0, 0
+        self.n_counted = 0
+        self._promises = True
         self._promised: tuple[int, torch.dtype] | None = None
         self._over = False
 
@@ -153,23 +165,24 @@ class Ranks(OneProcess):
         return indices - self._start
 
     def promise(self, n_numbers: int, dtype: torch.dtype) -> None:
-        """Announce the size of the next sums: a rank that fails before them sends as much."""
-        self._promised = n_numbers, dtype
+        """Announce the size of the next sums: a rank that fails before them sends as much.
+
+        Nothing is promised where layers have sums of their own in between.
+        """
+        self._promised = (n_numbers, dtype) if self._promises else None
+
+    def begin_step(self, n_own: int, n_numbers: int, dtype: torch.dtype) -> None:
+        """Announce own rows of a batch, and the size of the sums of its loss."""
+        self.n_counted = n_own
+        self.promise(n_numbers, dtype)
+
+    def training(self, network: nn.Module) -> AbstractContextManager[None]:
+        """While the network is trained, its layers see the rows of all ranks."""
+        return normalized_together(network, self)
 
     def prepare(self, network: nn.Module) -> None:
-        """Make a new network the same on all ranks, and what is random in it different.
-
-        Raises
-        ------
-        ValueError
-            If a row's output depends on the other rows of the batch.
-        """
-        if any(isinstance(module, _BatchNorm) for module in network.modules()):
-            raise ValueError(
-                "encoder has batch normalisation, whose means over the rows of one rank are not "
-                "those of the batch: in a process group an encoder without it is wanted, such as "
-                '"linear", "mlp", or a module with GroupNorm or LayerNorm.'
-            )
+        """Make a new network the same on all ranks, and what is random in it different."""
+        self._promises = not batch_normalizations(network)
         self.share_weights(network)
         if self.rank:
             torch.random.manual_seed(torch.initial_seed() + self.rank)  # inside seeded_torch
@@ -197,7 +210,7 @@ class Ranks(OneProcess):
         self._all_reduce(status)
         self._raise_if_failed(status)
 
-    def report(self, error: Exception) -> None:
+    def report(self, error: BaseException) -> None:
         """Tell the other ranks of an error in place of what they wait for."""
         if self._over:
             return
@@ -252,7 +265,7 @@ def joined_ranks() -> Iterator[OneProcess]:
     try:
         yield ranks
         ranks.check()
-    except Exception as error:
+    except BaseException as error:
         with suppress(RuntimeError):  # the error itself says more than that the group is lost
             ranks.report(error)
         raise

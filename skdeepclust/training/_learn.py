@@ -92,7 +92,8 @@ def learn_encoder(
         if recipe.plan.loss == "spectral":
             _warn_if_hopeless(shape, n_columns, targets.ndim == 2)
         recipe = _less_time(recipe, time.monotonic() - started)
-        result = _train(network, rows, targets, indices, shape, recipe, rng, on_epoch)
+        with rows.ranks.training(network):
+            result = _train(network, rows, targets, indices, shape, recipe, rng, on_epoch)
         rows.ranks.share_weights(network)
     return network, result
 

@@ -271,7 +271,7 @@ class _BatchSource:
         for step, batch in enumerate(batches):
             targets = self.targets[batch]
             self.own = self.ranks.own(self.indices[batch])
-            self._promise(targets)
+            self._begin_step(targets)
             yield step / len(batches), self._inputs(batch[self.own], targets[self.own]), targets
 
     def _inputs(self, positions: np.ndarray, targets: np.ndarray) -> Tensor:
@@ -284,12 +284,12 @@ class _BatchSource:
         codes = torch.as_tensor(targets, device=inputs.device)
         return self.augment(inputs, codes, self.n_classes, self.generator)
 
-    def _promise(self, targets: np.ndarray) -> None:
-        """Announce the sums of the losses over a batch that is spread over ranks."""
-        if self.ranks.n_ranks > 1:
+    def _begin_step(self, targets: np.ndarray) -> None:
+        """Announce the sums over a batch that is spread over ranks."""
+        if not isinstance(self.own, slice):
             _, n_classes = class_codes(torch.as_tensor(targets))
             n_sums = sharded_sums_size(self.shape.embedding_dim, n_classes)
-            self.ranks.promise(n_sums, self.sums_dtype)
+            self.ranks.begin_step(len(self.own), n_sums, self.sums_dtype)
 
     def _positions(self) -> Iterator[np.ndarray]:
         if self.targets.ndim == 1:

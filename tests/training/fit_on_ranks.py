@@ -33,6 +33,17 @@ FITS = {
     "small ridge": {"encoder": MLPEncoder(hidden=(16,)), "ridge": 1e-3, **GRADIENT},
     "one layer": {"encoder": "a layer", "loss": "spectral", **GRADIENT},
     "small batches": {"encoder": "a layer", **GRADIENT, "batch_size": 6, "max_epochs": 2},
+    "small batches, normalised": {
+        "encoder": ConvEncoder(channels=(4, 4), image_shape=(2, 3), precision="float32"),
+        **GRADIENT,
+        "batch_size": 6,
+        "max_epochs": 1,
+    },
+    "normalised": {
+        "encoder": ConvEncoder(channels=(4, 4), image_shape=(2, 3), precision="float32"),
+        **GRADIENT,
+    },
+    "warm start": {"encoder": MLPEncoder(hidden=(8,)), **GRADIENT, "warm_start": True},
     "early stopping": {
         "encoder": MLPEncoder(hidden=(16,)),
         **GRADIENT,
@@ -63,10 +74,18 @@ def make_clusterer(encoder, layer, **parameters):
     return DeepMetricClusterer(encoder=encoder, random_state=0, **parameters)
 
 
+def fit(name, layer, X, y):
+    """The figures of a fit; a second time where it starts from the first."""
+    clusterer = make_clusterer(layer=layer, **FITS[name]).fit(X, y)
+    if clusterer.warm_start:
+        clusterer.fit(X, y)
+    return figures(clusterer, X)
+
+
 def figures(clusterer, X):
     """What a fit leaves behind."""
     return {
-        "weights": nn.utils.parameters_to_vector(clusterer.network_.parameters()).detach().numpy(),
+        "weights": torch.cat([v.detach().ravel() for v in clusterer.network_.parameters()]).numpy(),
         "mean": clusterer._mean.numpy(),
         "whitener": clusterer._whitener.numpy(),
         "centers": clusterer.cluster_centers_,
@@ -79,6 +98,11 @@ def figures(clusterer, X):
         "inertia": clusterer.inertia_,
         "draw": clusterer._rng.randint(2**31),
     }
+
+
+def add_noise(inputs, generator):
+    """Distorted inputs."""
+    return inputs + 0.1 * torch.randn(inputs.shape, generator=generator)
 
 
 class FailingAugment:
@@ -111,12 +135,12 @@ class FailingGradient(torch.autograd.Function):
 class FailingModule(nn.Module):
     """Can be evaluated, but not trained, on rank 1."""
 
-    def __init__(self):
+    def __init__(self, last):
         super().__init__()
-        self.layer = nn.Linear(N_FEATURES, 5)
+        self.layer, self.last = nn.Linear(N_FEATURES, 5), last
 
     def forward(self, x):
-        return FailingGradient.apply(self.layer(x))
+        return self.last(FailingGradient.apply(self.layer(x)))
 
 
 def lose_memory():
@@ -133,7 +157,6 @@ def failures(rank, X, y):
     def fit(X=X, y=y, **changes):
         DeepMetricClusterer(**({"random_state": 0, "max_epochs": 2} | changes)).fit(X, y)
 
-    images = np.tile(X[:, :4].reshape(-1, 1, 2, 2), (1, 1, 4, 4))
     return {
         "bad parameter": lambda: fit(ridge=-1.0 if is_bad else 1.0),
         "bad value": lambda: fit(X=broken if is_bad else X),
@@ -146,10 +169,10 @@ def failures(rank, X, y):
         "assignments": lambda: fit(y=np.eye(2)[np.arange(len(y)) % 2]),
         "more clusters": lambda: fit(n_clusters=7),
         "other parameters": lambda: fit(max_epochs=3 + rank),
-        "batch normalisation": lambda: fit(X=images, encoder=ConvEncoder(channels=(4,))),
+        "in a normalised gradient": lambda: fit(encoder=FailingModule(nn.BatchNorm1d(5))),
         "partial_fit": lambda: plain.partial_fit(X, y),
         "in a step": lambda: fit(augment=FailingAugment(1, lose_memory), batch_size=40),
-        "in a gradient": lambda: fit(encoder=FailingModule()),
+        "in a gradient": lambda: fit(encoder=FailingModule(nn.Identity())),
     }
 
 
@@ -168,14 +191,15 @@ def run(rank, n_ranks, save):
     torch.manual_seed(rank)
     layer = nn.Linear(N_FEATURES, 5)  # other weights on each rank
     results = {"layer": layer.state_dict()}
-    for name, parameters in FITS.items():
-        clusterer = make_clusterer(layer=layer, **parameters)
-        results[name] = figures(clusterer.fit(X, y), X)
+    for name in FITS:
+        results[name] = fit(name, layer, X, y)
     timed = DeepMetricClusterer(max_time=0.5, max_epochs=10**6, random_state=rank)
     results["timed"] = figures(timed.fit(X, y), X)
     results["drawn"] = figures(DeepMetricClusterer(max_epochs=2).fit(X, y), X)
     dropped = MLPEncoder(hidden=(16,), dropout=0.5)
     results["dropout"] = figures(DeepMetricClusterer(encoder=dropped, max_epochs=2).fit(X, y), X)
+    distorted = DeepMetricClusterer(augment=add_noise, max_epochs=2, batch_size=60, random_state=0)
+    results["distorted"] = figures(distorted.fit(X, y), X)
     for name, action in failures(rank, X, y).items():
         results[name] = outcome(action)
     again = DeepMetricClusterer(encoder="linear", random_state=0)

@@ -113,9 +113,10 @@ def test_backward_leaves_the_gradient_of_autograd(group):
     assert network.unused.grad is None
 
 
-def test_batch_normalisation_is_refused(group):
-    with pytest.raises(ValueError, match="encoder has batch normalisation"):
-        group.prepare(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)))
+def test_nothing_is_promised_where_layers_have_sums(group):
+    group.prepare(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)))
+    group.promise(5, torch.float32)
+    group.sums(torch.ones(4))
 
 
 @pytest.mark.parametrize("rank", [0, 1])
