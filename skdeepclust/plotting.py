@@ -18,9 +18,11 @@ from sklearn.utils import (
 )  # fmt: skip
 
 from ._critic_display import CriticDisplay
+from ._matrix_display import ClusterMatrixDisplay
 from ._pyplot import import_pyplot
+from ._search_display import SearchDisplay
 
-__all__ = ["CriticDisplay", "EmbeddingDisplay"]
+__all__ = ["ClusterMatrixDisplay", "CriticDisplay", "EmbeddingDisplay", "SearchDisplay"]
 
 
 class EmbeddingDisplay:
