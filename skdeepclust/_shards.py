@@ -113,7 +113,7 @@ def _joined_targets(facts: list[_Facts], n_clusters: int | None) -> Targets:
     classes = np.unique(np.concatenate([fact.classes for fact in facts]))
     if len(classes) < 2:
         raise ValueError(
-            f"y has one class only on all ranks, {classes[0]!r}: at least two are wanted."
+            f"y has one class only on all ranks, {classes.tolist()[0]!r}: at least two are wanted."
         )
     if n_clusters not in (None, len(classes)):
         raise NotImplementedError(
