@@ -65,17 +65,9 @@ def main() -> None:
     with limit_threads(options.threads):
         for part in options.part:
             measure[part](bench)
-    add_summary(store)
+    store.keep_summary(summarize(store.records))
     parts = [*report(store.records), *remarks(options)]
     publish(parts, "A critic learned on one kind of image, used on another", options.markdown)
-
-
-def add_summary(store: Store) -> None:
-    """Write seeds, single values, mean and standard deviation of all figures into the file."""
-    summary = summarize(store.records)
-    if store.content.get("summary") != summary:
-        store.content["summary"] = summary
-        store.write()
 
 
 def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:

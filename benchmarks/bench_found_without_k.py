@@ -85,10 +85,31 @@ def main() -> None:
     store = Store(options.json, {"benchmark": "found without K", "quick": options.quick})
     with limit_threads(options.threads):
         measure_draws(Bench(options, store))
-    add_summary(store)
+    store.keep_summary(summarize(store.records))
     quick = ["Quick run: small sets, a critic trained in a second."] * options.quick
     parts = [*found_report(store.records), *quick]
     publish(parts, "Clusters found without their number", options.markdown)
+
+
+def summarize(records: Mapping[str, Any]) -> dict[str, Any]:
+    """Shares of the draws of each kind that each clusterer found, with intervals."""
+    return {
+        kind: {
+            name: {
+                count: dict(
+                    zip(
+                        ("share", "low", "high"),
+                        wilson(sum(is_(r, name) for r in found), len(found)),
+                        strict=True,
+                    )
+                )
+                for count, is_ in COUNTS.items()
+            }
+            for name in METHODS
+        }
+        for kind, found in by_kind(records.get("draws", {})).items()
+        if found
+    }
 
 
 def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -252,30 +273,6 @@ def missed_rows(groups: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[list[
         if kind != EVERYTHING:
             rows.append([kind, ", ".join(shown) or "none"])
     return rows
-
-
-def add_summary(store: Store) -> None:
-    """Write shares and intervals into the file."""
-    summary = {
-        kind: {
-            name: {
-                count: dict(
-                    zip(
-                        ("share", "low", "high"),
-                        wilson(sum(is_(r, name) for r in found), len(found)),
-                        strict=True,
-                    )
-                )
-                for count, is_ in COUNTS.items()
-            }
-            for name in METHODS
-        }
-        for kind, found in by_kind(store.records.get("draws", {})).items()
-        if found
-    }
-    if store.content.get("summary") != summary:
-        store.content["summary"] = summary
-        store.write()
 
 
 if __name__ == "__main__":

@@ -162,7 +162,7 @@ def main() -> None:
             measure_rivals(bench, seed)
             for name in options.critics:
                 measure_critic(bench, name, seed)
-    add_summary(store)
+    store.keep_summary(summarize(store.records))
     quick = ["Quick run: printed characters instead of Omniglot."] * options.quick
     title = "New alphabets of Omniglot, number of characters unknown"
     publish([*alphabet_report(store.records), *quick], title, options.markdown)
@@ -192,14 +192,6 @@ def measure_critic(bench: Bench, critic: str, seed: int) -> None:
     for way in (SEARCH, CHOICE):
         settings = {**bench.critic_settings(critic), **parameters}
         bench.record(f"{way}, {critic}", seed, settings, partial(compute, way))
-
-
-def add_summary(store: Store) -> None:
-    """Write seeds, single values, mean and standard deviation of all figures into the file."""
-    summary = summarize(store.records)
-    if store.content.get("summary") != summary:
-        store.content["summary"] = summary
-        store.write()
 
 
 def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:

@@ -60,17 +60,9 @@ def main() -> None:
     with limit_threads(options.threads):
         for part in options.part:
             measure[part](bench, part)
-    add_summary(store)
+    store.keep_summary(summarize(store.records))
     parts = [*report(store.records), *remarks(options)]
     publish(parts, "Clustering without a number of clusters", options.markdown)
-
-
-def add_summary(store: Store) -> None:
-    """Write means, standard deviations and intervals into the file."""
-    summary = summarize(store.records)
-    if store.content.get("summary") != summary:
-        store.content["summary"] = summary
-        store.write()
 
 
 def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:

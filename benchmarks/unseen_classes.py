@@ -124,6 +124,12 @@ class Store:
         for name in [n for n, r in place.items() if r["parameters"] != _as_json(parameters)]:
             del place[name]
 
+    def keep_summary(self, summary: dict[str, Any]) -> None:
+        """Write means and intervals of all records into the file, if they are new."""
+        if self.content.get("summary") != summary:
+            self.content["summary"] = summary
+            self.write()
+
     def write(self) -> None:
         """Replace the file in one step: a run that is killed while writing loses nothing."""
         if self.path is None:

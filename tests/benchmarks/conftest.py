@@ -11,6 +11,18 @@ _FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
+def benchmark_path():
+    """Modules of the benchmarks can be imported by name, and are forgotten afterwards."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(_FOLDER))
+        before = set(sys.modules)
+        yield
+        for name in set(sys.modules) - before:
+            if str(_FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
+                del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
 def quick_run(tmp_path_factory):
     """A function of a program's name: its output in a quick run, and the folder of its files."""
 

@@ -1,14 +1,11 @@
 """Critics that learn from alphabets which their metric did not learn."""
 
 import importlib
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
 _TRAINING = {
     "n_tasks": 2,
     "n_proposals": 5,
@@ -19,16 +16,10 @@ _TRAINING = {
 
 
 @pytest.fixture(scope="module")
-def modules():
+def modules(benchmark_path):
     """Critics, the program on known numbers of characters, and methods."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(_FOLDER))
-        before = set(sys.modules)
-        names = ("alphabet_critics", "bench_omniglot", "suite_methods")
-        yield [importlib.import_module(name) for name in names]
-        for name in set(sys.modules) - before:
-            if str(_FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
+    names = ("alphabet_critics", "bench_omniglot", "suite_methods")
+    return [importlib.import_module(name) for name in names]
 
 
 @pytest.fixture(scope="module")

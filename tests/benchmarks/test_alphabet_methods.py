@@ -1,26 +1,16 @@
 """Ways to cluster alphabets without K, and their figures."""
 
 import importlib
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture(scope="module")
-def modules():
+def modules(benchmark_path):
     """Methods of alphabets, critics of alphabets, methods in general."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(_FOLDER))
-        before = set(sys.modules)
-        names = ("alphabet_methods", "alphabet_critics", "suite_methods")
-        yield [importlib.import_module(name) for name in names]
-        for name in set(sys.modules) - before:
-            if str(_FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
+    names = ("alphabet_methods", "alphabet_critics", "suite_methods")
+    return [importlib.import_module(name) for name in names]
 
 
 @pytest.fixture(scope="module")

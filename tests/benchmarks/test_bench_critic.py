@@ -3,14 +3,12 @@
 import importlib
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from skdeepclust.critic import FAMILIES
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
 _CHOOSERS = [
     "best in the pool",
     "random (expected)",
@@ -30,16 +28,10 @@ def run(quick_run):
 
 
 @pytest.fixture(scope="module")
-def modules():
+def modules(benchmark_path):
     """The program, its choosers and its variants."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(_FOLDER))
-        before = set(sys.modules)
-        names = ("bench_critic", "critic_choosers", "critic_variants")
-        yield [importlib.import_module(name) for name in names]
-        for name in set(sys.modules) - before:
-            if str(_FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
+    names = ("bench_critic", "critic_choosers", "critic_variants")
+    return [importlib.import_module(name) for name in names]
 
 
 @pytest.fixture(scope="module")

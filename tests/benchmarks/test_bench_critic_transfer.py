@@ -4,11 +4,9 @@ import importlib
 import json
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
 _UNTRAINED = ["chance", "Silhouette", "Calinski-Harabasz", "Davies-Bouldin"]
 _UNTRAINED += ["DBCV"] * (find_spec("hdbscan") is not None) + ["critic of synthetic data"]
 _VARIANTS = ["trained on", "from scratch", "paper configuration"]
@@ -21,16 +19,10 @@ def run(quick_run):
 
 
 @pytest.fixture(scope="module")
-def modules():
+def modules(benchmark_path):
     """The program and its measurements."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(_FOLDER))
-        before = set(sys.modules)
-        names = ("bench_critic_transfer", "transfer_measurements")
-        yield [importlib.import_module(name) for name in names]
-        for name in set(sys.modules) - before:
-            if str(_FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
+    names = ("bench_critic_transfer", "transfer_measurements")
+    return [importlib.import_module(name) for name in names]
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,10 @@
 
 import importlib
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
 _KINDS = ["blobs", "unequal variance", "anisotropic", "moons", "circles", "spirals"]
 _METHODS = ["CriticClusterer, genetic", "KMeans, Silhouette", "HDBSCAN, 15"]
 
@@ -19,14 +16,8 @@ def run(quick_run):
 
 
 @pytest.fixture(scope="module")
-def program():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(_FOLDER))
-        before = set(sys.modules)
-        yield importlib.import_module("bench_found_without_k")
-        for name in set(sys.modules) - before:
-            if str(_FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
+def program(benchmark_path):
+    return importlib.import_module("bench_found_without_k")
 
 
 def _record(k, ari, found_k, others=0.5):

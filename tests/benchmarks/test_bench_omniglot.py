@@ -2,14 +2,11 @@
 
 import importlib
 import json
-import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
 _OURS = "DeepMetricClusterer"
 _METHODS = [_OURS] + ["MultiSimilarity"] * (find_spec("pytorch_metric_learning") is not None)
 _LOSSES = ("MultiSimilarity", "SupCon", "ProxyAnchor", "NormalizedSoftmax", "Triplet")
@@ -22,15 +19,9 @@ def run(quick_run):
 
 
 @pytest.fixture(scope="module")
-def modules():
+def modules(benchmark_path):
     """The program and its tables."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(_FOLDER))
-        before = set(sys.modules)
-        yield [importlib.import_module(name) for name in ("bench_omniglot", "omniglot_tables")]
-        for name in set(sys.modules) - before:
-            if str(_FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
+    return [importlib.import_module(name) for name in ("bench_omniglot", "omniglot_tables")]
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,9 @@
 import importlib
 import json
 import sys
-from pathlib import Path
 
 import pytest
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
 _WAYS = ("CriticClusterer", "Algorithm 2, K by the critic")
 _OURS = [f"{w}, {c}" for c in ("shipped critic", "trained on, whole alphabets") for w in _WAYS]
 _OTHERS = ["HDBSCAN, 3", "HDBSCAN, 5", "HDBSCAN, 10", "KMeans, Silhouette", "Algorithm 2, K given"]
@@ -19,14 +17,8 @@ def run(quick_run):
 
 
 @pytest.fixture(scope="module")
-def program():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(_FOLDER))
-        before = set(sys.modules)
-        yield importlib.import_module("bench_omniglot_unknown")
-        for name in set(sys.modules) - before:
-            if str(_FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
+def program(benchmark_path):
+    return importlib.import_module("bench_omniglot_unknown")
 
 
 @pytest.fixture

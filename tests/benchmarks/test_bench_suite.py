@@ -4,11 +4,9 @@ import importlib
 import json
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
 _OURS = ["CriticClusterer, genetic", "CriticClusterer, cem"]
 _GENIE = [1] * (find_spec("genieclust") is not None)
 _N_UNKNOWN, _N_GIVEN = 14 + len(_GENIE), 4 + len(_GENIE)
@@ -20,14 +18,8 @@ def run(quick_run):
 
 
 @pytest.fixture(scope="module")
-def program():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(_FOLDER))
-        before = set(sys.modules)
-        yield importlib.import_module("bench_suite")
-        for name in set(sys.modules) - before:
-            if str(_FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
+def program(benchmark_path):
+    return importlib.import_module("bench_suite")
 
 
 def test_every_part_has_its_tables(run, cells):

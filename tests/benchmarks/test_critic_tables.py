@@ -1,24 +1,15 @@
 """Tables of the critic's benchmark: means, targets, what was not measured."""
 
 import importlib
-import sys
-from pathlib import Path
 
 import pytest
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
 _FIGURES = ("ARI", "success", "regret", "correlation")
 
 
 @pytest.fixture(scope="module")
-def tables():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(_FOLDER))
-        before = set(sys.modules)
-        yield importlib.import_module("critic_tables")
-        for name in set(sys.modules) - before:
-            if str(_FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
+def tables(benchmark_path):
+    return importlib.import_module("critic_tables")
 
 
 def _figures(level, n=2):

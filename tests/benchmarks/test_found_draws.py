@@ -1,24 +1,14 @@
 """Draws without overlap: seeded, within their bounds, checked by nearest neighbours."""
 
 import importlib
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture(scope="module")
-def draws():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(_FOLDER))
-        before = set(sys.modules)
-        yield importlib.import_module("found_draws")
-        for name in set(sys.modules) - before:
-            if str(_FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
+def draws(benchmark_path):
+    return importlib.import_module("found_draws")
 
 
 def _slow_overlap(X, y):

@@ -1,27 +1,17 @@
 """Clusterers are measured as they should be: references, seeds, units of time, resumption."""
 
 import importlib
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
 from sklearn.preprocessing import StandardScaler
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture(scope="module")
-def modules():
+def modules(benchmark_path):
     """The program and its measurements."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(_FOLDER))
-        before = set(sys.modules)
-        yield [importlib.import_module(name) for name in ("bench_suite", "suite_measurements")]
-        for name in set(sys.modules) - before:
-            if str(_FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
+    return [importlib.import_module(name) for name in ("bench_suite", "suite_measurements")]
 
 
 @pytest.fixture(scope="module")

@@ -3,23 +3,14 @@
 import importlib
 import sys
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture(scope="module")
-def memory():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(_FOLDER))
-        before = set(sys.modules)
-        yield importlib.import_module("suite_memory")
-        for name in set(sys.modules) - before:
-            if str(_FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
+def memory(benchmark_path):
+    return importlib.import_module("suite_memory")
 
 
 def test_memory_grows_with_what_a_clusterer_keeps(memory):

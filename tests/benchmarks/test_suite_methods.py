@@ -1,9 +1,7 @@
 """Clusterers that are compared: they find what they can find, and are told what they should be."""
 
 import importlib
-import sys
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,20 +12,13 @@ from sklearn.mixture import GaussianMixture
 
 from skdeepclust import CriticClusterer, save
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
 # A tiny critic is no judge, and these make many clusters by default, or call small ones noise.
 _UNRELIABLE = {"AffinityPropagation", "OPTICS", "HDBSCAN, 50"}
 
 
 @pytest.fixture(scope="module")
-def suite():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(_FOLDER))
-        before = set(sys.modules)
-        yield importlib.import_module("suite_methods")
-        for name in set(sys.modules) - before:
-            if str(_FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
+def suite(benchmark_path):
+    return importlib.import_module("suite_methods")
 
 
 @pytest.fixture(scope="module")

@@ -1,28 +1,18 @@
 """Searches are compared at equal numbers of evaluations, from the same starts."""
 
 import importlib
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from skdeepclust.critic import quality
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture(scope="module")
-def modules():
+def modules(benchmark_path):
     """The program and its part on searches."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(_FOLDER))
-        before = set(sys.modules)
-        names = ("bench_suite", "suite_search", "suite_measurements")
-        yield [importlib.import_module(name) for name in names]
-        for name in set(sys.modules) - before:
-            if str(_FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
+    names = ("bench_suite", "suite_search", "suite_measurements")
+    return [importlib.import_module(name) for name in names]
 
 
 @pytest.fixture(scope="module")

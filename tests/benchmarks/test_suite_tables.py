@@ -1,25 +1,16 @@
 """Tables of the comparison of clusterers: means, leads, targets and intervals."""
 
 import importlib
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
 _GENETIC, _CEM = "CriticClusterer, genetic", "CriticClusterer, cem"
 
 
 @pytest.fixture(scope="module")
-def tables():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(_FOLDER))
-        before = set(sys.modules)
-        yield importlib.import_module("suite_tables")
-        for name in set(sys.modules) - before:
-            if str(_FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
+def tables(benchmark_path):
+    return importlib.import_module("suite_tables")
 
 
 def _record(ari, seconds=1.0, n_clusters=2, error=0.0):

@@ -1,8 +1,6 @@
 """Critics that learn from images in three ways."""
 
 import importlib
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,19 +9,12 @@ from sklearn.datasets import make_blobs
 
 from skdeepclust import ClusteringCritic
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
 _TRAINING = {"n_tasks": 2, "n_proposals": 5, "max_epochs": 1, "adversarial_rounds": 0}
 
 
 @pytest.fixture(scope="module")
-def critics():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(_FOLDER))
-        before = set(sys.modules)
-        yield importlib.import_module("transfer_critics")
-        for name in set(sys.modules) - before:
-            if str(_FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
+def critics(benchmark_path):
+    return importlib.import_module("transfer_critics")
 
 
 @pytest.fixture(scope="module")

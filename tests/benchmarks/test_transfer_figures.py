@@ -2,26 +2,16 @@
 
 import importlib
 import itertools
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture(scope="module")
-def modules():
+def modules(benchmark_path):
     """Figures and pools."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(_FOLDER))
-        before = set(sys.modules)
-        names = ("transfer_figures", "transfer_pools", "critic_pool")
-        yield [importlib.import_module(name) for name in names]
-        for name in set(sys.modules) - before:
-            if str(_FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
+    names = ("transfer_figures", "transfer_pools", "critic_pool")
+    return [importlib.import_module(name) for name in names]
 
 
 @pytest.fixture(scope="module")

@@ -1,27 +1,17 @@
 """Pools of clusterings: seeded, no two equal, the truth once, of all kinds."""
 
 import importlib
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture(scope="module")
-def modules():
+def modules(benchmark_path):
     """Pools, tasks and methods."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(_FOLDER))
-        before = set(sys.modules)
-        names = ("transfer_pools", "transfer_tasks", "suite_methods")
-        yield [importlib.import_module(name) for name in names]
-        for name in set(sys.modules) - before:
-            if str(_FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
+    names = ("transfer_pools", "transfer_tasks", "suite_methods")
+    return [importlib.import_module(name) for name in names]
 
 
 @pytest.fixture(scope="module")

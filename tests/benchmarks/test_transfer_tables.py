@@ -1,23 +1,13 @@
 """Tables of the transfer benchmark: percent, targets beside the poster's figures."""
 
 import importlib
-import sys
-from pathlib import Path
 
 import pytest
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture(scope="module")
-def tables():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(_FOLDER))
-        before = set(sys.modules)
-        yield importlib.import_module("transfer_tables")
-        for name in set(sys.modules) - before:
-            if str(_FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
+def tables(benchmark_path):
+    return importlib.import_module("transfer_tables")
 
 
 def _record(best, top, others=0.5):

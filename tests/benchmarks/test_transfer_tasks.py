@@ -1,24 +1,14 @@
 """Images and tasks of the transfer benchmark: halves apart, seeded, within their bounds."""
 
 import importlib
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture(scope="module")
-def tasks():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(_FOLDER))
-        before = set(sys.modules)
-        yield importlib.import_module("transfer_tasks")
-        for name in set(sys.modules) - before:
-            if str(_FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
+def tasks(benchmark_path):
+    return importlib.import_module("transfer_tasks")
 
 
 @pytest.fixture(scope="module")
