@@ -11,14 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 from sklearn.utils import check_array, check_consistent_length, check_scalar, column_or_1d
 
-from ._pyplot import import_pyplot
+from ._pyplot import OKABE_ITO, import_pyplot
 from ._validation import check_labelings, check_targets
 from .critic import quality
 
 __all__ = ["CriticDisplay"]
 
-# Of Okabe and Ito's colours, which people with any kind of sight tell apart.
-_CHOSEN, _OTHERS, _NEAREST = "#D55E00", "#56B4E9", "black"
+_CHOSEN, _OTHERS, _NEAREST = (OKABE_ITO[name] for name in ("vermillion", "sky blue", "black"))
 
 
 class CriticDisplay:

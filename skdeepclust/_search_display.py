@@ -12,12 +12,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from ._pyplot import import_pyplot
+from ._pyplot import OKABE_ITO, import_pyplot
 
 __all__ = ["SearchDisplay"]
 
-# Of Okabe and Ito's colours those that stand out from white and from black.
-_SCORES, _CLUSTERS, _CHOSEN = "#0072B2", "#009E73", "#D55E00"
+_SCORES, _CLUSTERS, _CHOSEN = (OKABE_ITO[name] for name in ("blue", "green", "vermillion"))
 
 
 class SearchDisplay:

@@ -19,14 +19,24 @@ from sklearn.utils import (
 
 from ._critic_display import CriticDisplay
 from ._matrix_display import ClusterMatrixDisplay
-from ._pyplot import import_pyplot
+from ._pyplot import OKABE_ITO, import_pyplot
 from ._search_display import SearchDisplay
 
 __all__ = ["ClusterMatrixDisplay", "CriticDisplay", "EmbeddingDisplay", "SearchDisplay"]
 
+# With eight colours these make 48 kinds of points.
+_MARKERS = ("o", "^", "s", "D", "v", "P")
+_UNLABELLED = "#CCCCCC"
+# A legend with more names is higher than the picture.
+_MAX_NAMES = 20
+
 
 class EmbeddingDisplay:
     """Scatter plot of an embedding in the plane, coloured by classes or clusters.
+
+    The first eight classes have the colours of Okabe and Ito, which people with any kind of sight
+    tell apart. From the ninth on the same colours come again with other markers, 48 kinds of
+    points in all; then these are repeated. Unlabelled rows are grey.
 
     Parameters
     ----------
@@ -42,7 +52,8 @@ class EmbeddingDisplay:
     figure_ : matplotlib Figure
         Figure that holds the axes.
     scatter_ : matplotlib PathCollection
-        All the points, the unlabelled ones first.
+        All the points, the unlabelled ones first. With more than eight classes it has a path for
+        each point, its marker.
 
     Examples
     --------
@@ -62,7 +73,7 @@ class EmbeddingDisplay:
     @classmethod
     def from_estimator(
         cls, estimator: Any, X: ArrayLike, y: ArrayLike | None = None, *, ax: Any = None,
-        projection: str = "pca", max_points: int | None = 5000,
+        projection: str = "pca", max_points: int | None = 5000, legend: bool = True,
         random_state: int | np.random.RandomState | None = None, **scatter_kw: Any,
     ) -> EmbeddingDisplay:  # fmt: skip
         """Plot ``estimator.transform(X)`` of a fitted estimator.
@@ -73,7 +84,7 @@ class EmbeddingDisplay:
         X : array-like of shape (n, ...)
         y : array-like of shape (n,), default=None
             Classes for the colours. None: ``estimator.predict(X)`` where there is one.
-        ax, projection, max_points, random_state, **scatter_kw
+        ax, projection, max_points, legend, random_state, **scatter_kw
             See `from_embedding`.
 
         Returns
@@ -87,13 +98,13 @@ class EmbeddingDisplay:
             y = estimator.predict(X)
         return cls.from_embedding(
             estimator.transform(X), y, ax=ax, projection=projection, max_points=max_points,
-            random_state=random_state, **scatter_kw,
+            legend=legend, random_state=random_state, **scatter_kw,
         )  # fmt: skip
 
     @classmethod
     def from_embedding(
         cls, embedding: ArrayLike, labels: ArrayLike | None = None, *, ax: Any = None,
-        projection: str = "pca", max_points: int | None = 5000,
+        projection: str = "pca", max_points: int | None = 5000, legend: bool = True,
         random_state: int | np.random.RandomState | None = None, **scatter_kw: Any,
     ) -> EmbeddingDisplay:  # fmt: skip
         """Plot an embedding of any origin.
@@ -110,6 +121,8 @@ class EmbeddingDisplay:
             Principal components, or t-SNE: slower, for neighbourhoods instead of distances.
         max_points : int or None, default=5000
             Of more rows than this a random part is shown; None shows all.
+        legend : bool, default=True
+            Whether up to 20 classes are named beside the axes.
         random_state : int, RandomState instance or None, default=None
             Determines which part is shown, and t-SNE.
         **scatter_kw : dict
@@ -129,17 +142,21 @@ class EmbeddingDisplay:
         rng = check_random_state(random_state)
         shown = np.sort(rng.permutation(len(rows))[:max_points])
         points = _project(rows[shown], projection, rng)
-        return cls(points, None if labels is None else labels[shown]).plot(ax, **scatter_kw)
+        display = cls(points, None if labels is None else labels[shown])
+        return display.plot(ax, legend=legend, **scatter_kw)
 
-    def plot(self, ax: Any = None, **scatter_kw: Any) -> EmbeddingDisplay:
+    def plot(self, ax: Any = None, *, legend: bool = True, **scatter_kw: Any) -> EmbeddingDisplay:
         """Draw the points.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Where to draw. None: a new figure.
+        legend : bool, default=True
+            Whether up to 20 classes are named beside the axes.
         **scatter_kw : dict
-            Keywords of :meth:`matplotlib.axes.Axes.scatter`; ``c`` and ``color`` replace labels.
+            Keywords of :meth:`matplotlib.axes.Axes.scatter`; ``c`` and ``color`` take the place
+            of labels, ``marker`` that of the markers of classes.
 
         Returns
         -------
@@ -149,18 +166,30 @@ class EmbeddingDisplay:
         plt = import_pyplot()
         self.ax_ = plt.subplots(layout="constrained")[1] if ax is None else ax
         self.figure_ = self.ax_.figure
-        points, options = self.points, {"s": 12, "linewidths": 0, **scatter_kw}
-        if self.labels is not None and not {"c", "color"} & scatter_kw.keys():
-            codes, classes = _label_codes(self.labels)
-            order = np.argsort(codes >= 0, kind="stable")
-            points, palette = points[order], _palette(plt, len(classes))
-            options["c"] = palette[codes[order]]
-            if len(classes) <= 20:
-                names = [*map(str, classes), *["unlabelled"] * int(codes.min() < 0)]
-                _add_legend(plt, self.ax_, names, palette)
-        self.scatter_ = self.ax_.scatter(*points.T, **options)
+        if self.labels is None or {"c", "color"} & scatter_kw.keys():
+            self._draw(self.points, scatter_kw)
+        else:
+            self._draw_classes(self.labels, scatter_kw, legend)
         self.ax_.set(xticks=[], yticks=[])
         return self
+
+    def _draw(self, points: NDArray[Any], options: dict[str, Any]) -> None:
+        self.scatter_ = self.ax_.scatter(*points.T, **{"s": 12, "linewidths": 0, **options})
+
+    def _draw_classes(self, labels: NDArray[Any], options: dict[str, Any], legend: bool) -> None:
+        """Points in the colours and markers of their classes, unlabelled ones below."""
+        codes, classes = _label_codes(labels)
+        order = np.argsort(codes >= 0, kind="stable")
+        colors, markers = _styles(len(classes))
+        self._draw(self.points[order], {"c": [colors[i] for i in codes[order]], **options})
+        if "marker" in options:
+            markers = [options["marker"]] * len(markers)
+        elif len(classes) > len(OKABE_ITO):
+            paths = [_marker_path(marker) for marker in markers]
+            self.scatter_.set_paths([paths[i] for i in codes[order]])
+        if legend and len(classes) <= _MAX_NAMES:
+            names = [*map(str, classes), *["unlabelled"] * int(codes.min() < 0)]
+            _add_legend(self.ax_, names, colors, markers)
 
 
 def _project(embedding: Any, projection: str, rng: np.random.RandomState) -> NDArray[Any]:
@@ -183,13 +212,27 @@ def _label_codes(labels: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[Any]]:
     return codes, classes
 
 
-def _palette(plt: Any, k: int) -> NDArray[np.float64]:
-    """Colours of k classes and, last, of unlabelled rows, (k + 1, 4)."""
-    cmap = plt.get_cmap("tab10" if k <= 10 else "tab20" if k <= 20 else "turbo")
-    return np.array([*cmap(np.arange(k) if k <= 20 else np.linspace(0, 1, k)), (0.8, 0.8, 0.8, 1)])
+def _styles(k: int) -> tuple[list[str], list[str]]:
+    """Colours and markers of k classes and, last, of unlabelled rows."""
+    palette, codes = list(OKABE_ITO.values()), range(k)
+    colors = [palette[i % len(palette)] for i in codes]
+    markers = [_MARKERS[i // len(palette) % len(_MARKERS)] for i in codes]
+    return [*colors, _UNLABELLED], [*markers, _MARKERS[0]]
 
 
-def _add_legend(plt: Any, ax: Any, names: list[str], colors: NDArray[np.float64]) -> None:
-    handles = [plt.Line2D([], [], color=colors[i], label=n) for i, n in enumerate(names)]
-    plt.setp(handles, linestyle="", marker="o")
+def _marker_path(marker: str) -> Any:
+    """Outline of a marker as `scatter` draws it."""
+    from matplotlib.markers import MarkerStyle
+
+    style = MarkerStyle(marker)
+    return style.get_path().transformed(style.get_transform())
+
+
+def _add_legend(ax: Any, names: list[str], colors: list[str], markers: list[str]) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=color, marker=marker, linestyle="", label=name)
+        for name, color, marker in zip(names, colors, markers, strict=False)
+    ]
     ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
