@@ -33,6 +33,7 @@ N_DRAWS = 20
 STEPS = np.logspace(-12, -1, 23)
 PAGE_STEP = 1e-7
 WANTED_DISTANCE = 1e-6
+BLUE, RED = "#0072B2", "#D55E00"
 
 # %%
 # The formula, and the differences: every entry of F is moved up and down, all moves at once.
@@ -81,9 +82,9 @@ print(f"least median: {median[best]:.1e} at h = {STEPS[best]:.0e}")
 # The distance over the step.
 
 figure, ax = plt.subplots(figsize=(8, 5), layout="constrained")
-ax.loglog(STEPS, distances.T, color="tab:blue", alpha=0.2, lw=0.8)
-ax.loglog(STEPS, median, "o-", color="tab:blue", label=f"formula, median of {N_DRAWS} draws")
-ax.loglog(STEPS, np.median(without_factor, axis=0), color="tab:red", label="without its factor 2")
+ax.loglog(STEPS, distances.T, color=BLUE, alpha=0.2, lw=0.8)
+ax.loglog(STEPS, median, "o-", color=BLUE, label=f"formula, median of {N_DRAWS} draws")
+ax.loglog(STEPS, np.median(without_factor, axis=0), color=RED, label="without its factor 2")
 large, small = STEPS[STEPS > 1e-4], STEPS[STEPS < 1e-6]
 ax.loglog(large, 0.2 * median[-1] * (large / STEPS[-1]) ** 2, "k--", lw=1, label="slope 2")
 ax.loglog(small, 0.2 * median[0] * STEPS[0] / small, "k:", lw=1, label="slope -1")

@@ -71,7 +71,7 @@ def mosaic(clusters, rng):
         usual = np.bincount(new.target[members]).argmax()
         for column, index in enumerate(rng.permutation(members)[:N_COLUMNS]):
             ink = new.images[index, 0, :, :, None]
-            color = [0.1, 0.1, 0.3] if new.target[index] == usual else [0.9, 0.1, 0.1]
+            color = [0.1, 0.1, 0.3] if new.target[index] == usual else [0.84, 0.37, 0.0]
             top, left = row * (size + 2), column * (size + 2)
             picture[top : top + size, left : left + size] = 1 - ink * (1 - np.array(color))
     return picture

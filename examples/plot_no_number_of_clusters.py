@@ -18,6 +18,7 @@ from sklearn.datasets import make_blobs, make_circles, make_moons
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from skdeepclust import CriticClusterer
+from skdeepclust.plotting import EmbeddingDisplay
 
 N_ROWS = 300
 
@@ -59,8 +60,8 @@ for column, (title, (X, y)) in zip(axes.T, data.items(), strict=True):
     }
     for ax, (method, labels) in zip(column, answers.items(), strict=True):
         agreement.setdefault(method, []).append(adjusted_rand_score(y, labels))
-        ax.scatter(*X.T, c=labels, cmap="tab10", s=4)
-        ax.set(xticks=[], yticks=[], title=f"{title}: {labels.max() + 1}")
+        EmbeddingDisplay.from_embedding(X, labels, ax=ax, legend=False, s=5)
+        ax.set_title(f"{title}: {labels.max() + 1}")
         ax.set_xlabel(f"agreement {agreement[method][-1]:.2f}")
 for ax, method in zip(axes[:, 0], agreement, strict=True):
     ax.set_ylabel(method)

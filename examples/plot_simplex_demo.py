@@ -38,6 +38,7 @@ from skdeepclust.metrics import clustering_accuracy
 N_ROWS, N_CLUSTERS, N_ITERATIONS = 180, 6, 150
 STEP = 0.002 * N_ROWS
 CORNERS = np.array([[0, 0], [1, 0], [0.5, np.sqrt(0.75)]])  # of the triangle, as it is drawn
+COLORS = np.array("#0072B2 #D55E00 #009E73 #E69F00 #56B4E9 #CC79A7".split())
 y = np.arange(N_ROWS) % N_CLUSTERS
 
 
@@ -65,8 +66,7 @@ def descend(dim, random_state=0):
     return [points.detach().numpy() for points in path[:-1]], monitor
 
 
-path, monitor = descend(3)
-_, roomy_monitor = descend(N_CLUSTERS)
+(path, monitor), (_, roomy_monitor) = descend(3), descend(N_CLUSTERS)
 found = KMeans(N_CLUSTERS, n_init=10, random_state=0).fit_predict(path[-1])
 accuracy = clustering_accuracy(y, found)
 print(f"monitor: {monitor[-1]:.3f} of -3; with six coordinates {roomy_monitor[-1]:.3f} of -6")
@@ -77,7 +77,7 @@ def draw(ax, iteration):
     """The points in their triangle."""
     ax.clear()
     ax.fill(*CORNERS.T, facecolor="none", edgecolor="0.6")
-    ax.scatter(*(path[iteration] @ CORNERS).T, c=y, cmap="tab10", vmax=9, s=24, alpha=0.8)
+    ax.scatter(*(path[iteration] @ CORNERS).T, c=COLORS[y], s=24, alpha=0.8)
     ax.set(aspect="equal", title=f"iteration {iteration}: monitor {monitor[iteration]:.2f}")
     ax.set_axis_off()
 
@@ -87,7 +87,7 @@ for ax, iteration in zip(axes, (0, 60, N_ITERATIONS), strict=False):
     draw(ax, iteration)
 for values, style, bound in ((monitor, "k-", -3), (roomy_monitor, "k--", -6)):
     axes[3].plot(values, style, label=f"{-bound} coordinates, at best {bound}")
-    axes[3].axhline(bound, color="tab:red", lw=0.8, zorder=0)
+    axes[3].axhline(bound, color="#D55E00", lw=0.8, zorder=0)
 axes[3].set(xlabel="iteration", ylabel="monitor -tr(C F F⁺)", ylim=(-6.2, 0))
 axes[3].legend(loc="upper right")
 figure.suptitle("180 points of three coordinates that sum to one, coloured by the wanted cluster")

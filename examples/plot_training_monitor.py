@@ -34,6 +34,7 @@ from skdeepclust import DeepMetricClusterer
 
 N_ROWS, N_CLASSES, N_EPOCHS = 600, 10, 30
 RIDGES = [0.0, 0.1, 1.0]
+BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
 
 # %%
 # One fit for each ridge. A third of the rows is held out; no fit stops early.
@@ -66,14 +67,15 @@ print(f"held-out rows without a ridge: {held_out[-1]:.2f}")
 
 epochs = np.arange(1, N_EPOCHS + 1)
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
-left.plot(epochs, history[0.0]["monitor"], "o-", ms=3, label="training batches")
-left.plot(epochs, held_out, "s-", ms=3, label="held-out rows")
+left.plot(epochs, history[0.0]["monitor"], "o-", color=BLUE, ms=3, label="training batches")
+left.plot(epochs, held_out, "s-", color=ORANGE, ms=3, label="held-out rows")
 left.fill_between(epochs, history[0.0]["monitor"], held_out, color="0.92")
 left.annotate("learned by heart", (0.6 * N_EPOCHS, -9.58), ha="center", va="center")
 left.set(title="Does it hold for other rows? (ρ = 0)", ylabel="monitor -tr(C F F⁺)")
-for ridge, figures in history.items():
-    (line,) = right.plot(epochs, figures["monitor"], "o-", ms=3, label=f"ρ = {ridge:g}")
-    right.axhline(bound[ridge], color=line.get_color(), ls="--", lw=1)
+for ridge, color, marker in zip(RIDGES, (BLUE, GREEN, PURPLE), "o^D", strict=True):
+    monitor, style = history[ridge]["monitor"], f"{marker}-"
+    right.plot(epochs, monitor, style, color=color, ms=3, label=f"ρ = {ridge:g}")
+    right.axhline(bound[ridge], color=color, ls="--", lw=1)
 right.set_title("Would more epochs help? (dashed: lowest possible)")
 for ax in (left, right):
     ax.set(xlabel="epoch", ylim=(-N_CLASSES - 0.3, -3))
