@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
 from multiprocessing import get_context
-from pathlib import Path
 
 from critic_pool import Floats
+from resident_memory import peak_memory, reset_peak
 from suite_methods import Cluster, cluster_quietly
 
-__all__ = ["memory_growth"]
+__all__ = ["memory_growth", "peak_memory", "reset_peak"]
 
 _MIB = 2**20
 # The same on a few rows first: what is imported by the first call is no need of the data.
 _WARM_UP_ROWS, _WARM_UP_CLUSTERS = 100, 3
-_STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-# Written there, it lets the peak begin anew.
-_RESET_PEAK = "5"
 
 
 def memory_growth(cluster: Cluster, rows: Floats, seed: int, k: int) -> float | None:
@@ -39,24 +34,8 @@ def memory_growth(cluster: Cluster, rows: Floats, seed: int, k: int) -> float | 
 def _growth(cluster: Cluster, rows: Floats, seed: int, k: int) -> float | None:
     step = max(1, len(rows) // _WARM_UP_ROWS)
     cluster_quietly(cluster, rows[::step], seed, min(k, _WARM_UP_CLUSTERS))
-    with suppress(OSError):
-        _RESET.write_text(_RESET_PEAK, encoding="ascii")
+    reset_peak()
     before = peak_memory()
     cluster_quietly(cluster, rows, seed, k)
     after = peak_memory()
     return None if before is None or after is None else (after - before) / _MIB
-
-
-def peak_memory() -> int | None:
-    """Bytes of the largest resident set of this process; None where the system does not tell."""
-    if _STATUS.exists():
-        lines = _STATUS.read_text(encoding="ascii").splitlines()
-        peaks = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
-        if peaks:
-            return 1024 * int(peaks[0])
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, from_numpy, nn, stack
 
+from ._html import FittedFactsMixin
 from ._validation import Targets, check_device, check_n_clusters, check_rows
 from .networks import BaseEncoder, resolve_encoder
 from .spectral import whiten_rows
 from .training import (
     ALONE,
+    EmbeddedRows,
     InputScaling,
     Moments,
     OneProcess,
@@ -60,7 +63,7 @@ def keep_fitted_on_error(estimator: BaseEstimator) -> Iterator[None]:
         raise
 
 
-class DevicePickleMixin:
+class DevicePickleMixin(FittedFactsMixin):
     """Networks are pickled from the CPU, so that they load where there is no accelerator."""
 
     def __getstate__(self) -> dict[str, Any]:
@@ -108,10 +111,20 @@ class EmbeddingMixin:
         """Embeddings scaled to length 1, before whitening; (n, d)."""
         return embed_rows(self.network_.to(rows.device), rows)
 
+    def _embedded(self, rows: Rows) -> EmbeddedRows:
+        """The same, computed in parts where it would be large."""
+        compute = partial(embed_rows, self.network_.to(rows.device), rows)
+        return EmbeddedRows(compute, len(rows), compute(np.zeros(1, dtype=np.int64)).shape[1])
+
     def _set_moments(self, moments: Moments) -> None:
         """Learn the whitening."""
         self._moments = moments
         self._mean, self._whitener = moments.whitening(float(self.whiten))
+
+    def _whitened(self, X: ArrayLike) -> EmbeddedRows:
+        """Whitened embeddings of rows that a user passes."""
+        check_is_fitted(self)
+        return self._embedded(self._rows(check_rows(self, X, reset=False))).map(self._whiten)
 
     def _whiten(self, embedding: Tensor) -> Tensor:
         return map_batches(lambda batch: whiten_rows(batch, self._mean, self._whitener), embedding)
@@ -123,6 +136,23 @@ class EmbeddingMixin:
             lambda batch: stack([v.double() for v in assign(batch, centers)], dim=1), embedding
         )
         return nearest[:, 0].long().numpy(), nearest[:, 1].numpy()
+
+    def _assign_all(self, whitened: EmbeddedRows) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The same of rows that are computed in parts."""
+        labels, squared = np.empty(len(whitened), dtype=np.int64), np.empty(len(whitened))
+        start = 0
+        for part in whitened.parts():
+            end = start + len(part)
+            labels[start:end], squared[start:end] = self._assign(part)
+            start = end
+        return labels, squared
+
+    def _drop_unused_centers(self, whitened: EmbeddedRows) -> None:
+        """Keep clusters that have rows; without the others a tie may fall otherwise."""
+        n_before = 0
+        while n_before != len(self.cluster_centers_):
+            n_before, used = len(self.cluster_centers_), np.unique(self._assign_all(whitened)[0])
+            self.cluster_centers_ = self.cluster_centers_[used]
 
     @property
     def _n_features_out(self) -> int:
@@ -159,6 +189,8 @@ class NewClassesMixin(EmbeddingMixin):
         """
         check_is_fitted(self)
         X = check_rows(self, X, reset=False)
+        if n_clusters is None:
+            raise ValueError("n_clusters=None: an integer >= 1 is wanted.")
         check_n_clusters(n_clusters, len(X))
         rng = check_random_state(self.random_state)
         embedding = self._embed(self._rows(X))
@@ -174,6 +206,8 @@ class TrainedEncoderMixin(EmbeddingMixin):
         """Of all ranks: none waits for one of which the parameters are wrong."""
         with joined_ranks():
             super()._validate_params()  # type: ignore[misc]
+            check_device(self.device)
+            self._encoder_spec().check_parameters()
 
     def _encoder_spec(self) -> BaseEncoder:
         return resolve_encoder(self.encoder)
@@ -259,9 +293,9 @@ class TrainedEncoderMixin(EmbeddingMixin):
         self.history_ = result.history
         self.n_iter_ = result.n_epochs
 
-    def _describe(self, whitened: Tensor, ranks: OneProcess = ALONE) -> None:
+    def _describe(self, whitened: EmbeddedRows, ranks: OneProcess = ALONE) -> None:
         """Labels of embedded rows (n, d), and the inertia of those of all ranks."""
-        self.labels_, squared = self._assign(whitened)
+        self.labels_, squared = self._assign_all(whitened)
         self.inertia_ = float(ranks.sums(squared.sum())[0])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterable
 from numbers import Integral, Real
 from pathlib import Path
@@ -18,11 +19,15 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d, vali
 from ._base import DevicePickleMixin, keep_fitted_on_error
 from ._scoring import ScoringMixin
 from ._validation import (
+    MOST,
     Interval,
     StrOptions,
+    as_numbers,
     check_device,
     check_targets,
     fit_context,
+    naming,
+    plain,
 )
 from .critic._adversary import n_epochs_in_all, train_in_rounds
 from .critic._labelled import LabelledSet, sample_tasks
@@ -30,7 +35,7 @@ from .critic._network import CriticNetwork
 from .critic._training import CriticPlan
 from .training import epoch_progress, seeded_torch
 
-__all__ = ["ClusteringCritic"]
+__all__ = ["ClusteringCritic", "named_critic"]
 
 _WEIGHTS = Path(__file__).parent / "critic" / "weights"
 _FEWEST_ROWS = 4
@@ -101,7 +106,7 @@ class ClusteringCritic(ScoringMixin, DevicePickleMixin, BaseEstimator):
     n_features_in_ : int
         Number of features of the training data, where it was a single set; data to be judged
         may have any other.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of its columns, where it had them.
 
     See Also
@@ -136,17 +141,17 @@ class ClusteringCritic(ScoringMixin, DevicePickleMixin, BaseEstimator):
         "graph": [StrOptions({"knn", "complete"})],
         "n_rounds": [Interval(Integral, 0, None, closed="left")],
         "hidden_dim": [Interval(Integral, 1, None, closed="left")],
-        "ranking": [Interval(Real, 0, None, closed="left")],
-        "regression": [Interval(Real, 0, None, closed="left")],
-        "wasserstein": [Interval(Real, 0, None, closed="left")],
-        "reconstruction": [Interval(Real, 0, None, closed="left")],
+        "ranking": [Interval(Real, 0, MOST, closed="both")],
+        "regression": [Interval(Real, 0, MOST, closed="both")],
+        "wasserstein": [Interval(Real, 0, MOST, closed="both")],
+        "reconstruction": [Interval(Real, 0, MOST, closed="both")],
         "n_tasks": [Interval(Integral, 1, None, closed="left")],
         "n_proposals": [Interval(Integral, 2, None, closed="left")],
         "adversarial_rounds": [Interval(Integral, 0, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, MOST, closed="right")],
+        "weight_decay": [Interval(Real, 0, MOST, closed="both")],
         "warm_start": ["boolean"],
         "n_jobs": [Integral, None],
         "device": [str, torch.device],
@@ -248,7 +253,10 @@ class ClusteringCritic(ScoringMixin, DevicePickleMixin, BaseEstimator):
             If a parameter, X, y or groups is not as described; an earlier fit stays usable.
         """
         with keep_fitted_on_error(self):
-            X, y = validate_data(self, X, y, dtype="numeric", ensure_min_samples=_FEWEST_ROWS)
+            with naming("X", "y"):
+                X, y = plain(X, "X"), plain(y, "y")
+                X, y = validate_data(self, X, y, dtype="numeric", ensure_min_samples=_FEWEST_ROWS)
+                X = as_numbers(X)
             self._train([_labelled_set(X, y, groups)])
         return self
 
@@ -275,13 +283,19 @@ class ClusteringCritic(ScoringMixin, DevicePickleMixin, BaseEstimator):
             pairs = [_pair(item, i) for i, item in enumerate(datasets)]
             if not pairs:
                 raise ValueError("datasets is empty: at least one pair (X, y) is wanted.")
-            self._train([_labelled_set(check_array(X), y, None) for X, y in pairs])
+            with naming("datasets"):
+                sets = [_labelled_set(check_array(plain(X, "X")), y, None) for X, y in pairs]
+            self._train(sets)
         return self
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
+
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        check_device(self.device)
 
     def _train(self, datasets: list[LabelledSet]) -> None:
         """Draw tasks, train the network on them and on what attacks find."""
@@ -313,6 +327,20 @@ class ClusteringCritic(ScoringMixin, DevicePickleMixin, BaseEstimator):
         return CriticPlan(n_epochs=self.max_epochs, device=check_device(self.device), **shared)
 
 
+def named_critic(name: str | os.PathLike[str]) -> ClusteringCritic:
+    """A critic that comes with the package, or one in a file."""
+    from .persistence import load
+
+    if name == "pretrained":
+        return ClusteringCritic.from_pretrained()
+    if name == "images":
+        return ClusteringCritic.from_pretrained("images")
+    critic = load(name)
+    if not isinstance(critic, ClusteringCritic) or not hasattr(critic, "network_"):
+        raise ValueError(f"critic={name!r}: the file holds no fitted ClusteringCritic.")
+    return critic
+
+
 def _labelled_set(X: Any, y: ArrayLike, groups: ArrayLike | None) -> LabelledSet:
     """The labelled rows."""
     targets = check_targets(y, X, min_classes=1)
@@ -323,9 +351,10 @@ def _labelled_set(X: Any, y: ArrayLike, groups: ArrayLike | None) -> LabelledSet
         raise ValueError(f"y has {kept.sum()} labelled rows: at least {_FEWEST_ROWS} are wanted.")
     codes = np.zeros(len(X), dtype=np.int64)
     if groups is not None:
-        groups = column_or_1d(groups)
-        check_consistent_length(X, groups)
-        codes = np.unique(groups, return_inverse=True)[1]
+        with naming("groups"):
+            groups = column_or_1d(plain(groups, "groups"))
+            check_consistent_length(X, groups)
+            codes = np.unique(groups, return_inverse=True)[1]
     return LabelledSet(np.asarray(X)[kept], targets.values[kept], codes[kept])
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,22 +18,25 @@ from sklearn.base import (
     clone,
 )
 from sklearn.frozen import FrozenEstimator
-from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ._base import keep_fitted_on_error
-from ._critic import ClusteringCritic
-from ._validation import Interval, StrOptions, check_device, check_n_clusters, fit_context
-from .critic._geometry import measure_points
+from ._critic import ClusteringCritic, named_critic
+from ._dask import by_blocks
+from ._html import FittedFactsMixin
+from ._validation import Interval, StrOptions, as_table, check_device, check_n_clusters, fit_context
+from .critic._geometry import measure_points, nearest_distances, nearest_rows
 from .critic._judging import judge
-from .search import ScoredClustering, SearchResult, search_clusterings
+from .search import ScoredClustering, SearchResult, condense, search_clusterings
 from .training import epoch_progress
 
 __all__ = ["CriticClusterer"]
 
 # Of more rows a sample of this size is clustered, and the others follow the nearest of these.
 _MAX_ROWS = 2_000
+# Means of so many rows each, at least half as many as that sample, are clustered as well.
+_ROWS_PER_PROTOTYPE = 20
 # What a search must reach to be believed, see the notes of the class.
 _MARGIN, _LEVEL = 0.1, 0.8
 
@@ -40,8 +44,16 @@ Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
+class _Found(NamedTuple):
+    """Points that stand for the rows, the clustering of them to take, and all that was found."""
+
+    points: Floats
+    chosen: ScoredClustering
+    result: SearchResult
+
+
 class CriticClusterer(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
+    FittedFactsMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
 ):
     """Clustering without a number of clusters: a search for what a trained critic likes best.
 
@@ -100,7 +112,7 @@ class CriticClusterer(
         The critic that judged.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X has them.
 
     See Also
@@ -111,8 +123,13 @@ class CriticClusterer(
     Notes
     -----
     Lengths are compared across features: put a StandardScaler in front where their units
-    differ, as for KMeans. Of more than 2,000 rows a sample of that size is clustered. A single
-    row is a cluster only where the bounds on their number leave no other way.
+    differ, as for KMeans. A single row is a cluster only where the bounds on their number leave
+    no other way.
+
+    Of more than 2,000 rows a sample of that size is clustered, and the others follow the nearest
+    of it. Of 20,000 rows or more, up to 2,000 prototypes, means of mini-batch k-means, are
+    clustered as well, and what scores higher is taken; the sample where prototypes show but one
+    cluster. The time of the search does not depend on the number of rows.
 
     A search finds what the critic overrates. Its best clustering is taken only if its score is
     above 0.8 and exceeds that of the best classical clustering it started from by more than 0.1;
@@ -203,19 +220,23 @@ class CriticClusterer(
             labels; an earlier fit stays usable.
         """
         with keep_fitted_on_error(self):
-            rows: Floats = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+            check_device(self.device)
+            # Blocks of rows are converted when they are used.
+            rows = as_table(self, X, reset=True)
             check_n_clusters(self.n_clusters, len(rows))
             rng = check_random_state(self.random_state)
-            self.critic_ = self._resolve_critic(rows, y)
-            self._keep(rows, *self._search(rows, rng))
+            self.critic_ = self._resolve_critic(rows, y, rng)
+            self._keep(rows, self._search(rows, rng))
         return self
 
+    @by_blocks
     def predict(self, X: ArrayLike) -> Codes:
-        """Cluster of each row: that of the nearest row that was clustered.
+        """Cluster of each row: that of the nearest row, or prototype, that was clustered.
 
         Parameters
         ----------
         X : array-like of shape (n, p)
+            A memory map is read in blocks, and so is a Dask array, which gives another.
 
         Returns
         -------
@@ -223,22 +244,24 @@ class CriticClusterer(
             In ``[0, n_clusters_)``; of the training rows, `labels_`.
         """
         X = self._checked(X)
-        return np.asarray(self._prototype_labels[_nearest(self._prototypes, X, self.n_jobs)[1]])
+        return np.asarray(self._prototype_labels[nearest_rows(self._prototypes, X, self.n_jobs)])
 
+    @by_blocks
     def transform(self, X: ArrayLike) -> Floats:
-        """Distance of each row to each cluster, that is to the nearest of its rows.
+        """Distance of each row to each cluster: to the nearest of its rows, or prototypes.
 
         Parameters
         ----------
         X : array-like of shape (n, p)
+            As in `predict`.
 
         Returns
         -------
-        ndarray of shape (n, n_clusters_)
+        ndarray of shape (n, `n_clusters_`)
         """
         X = self._checked(X)
         groups = [self._prototypes[self._prototype_labels == c] for c in range(self.n_clusters_)]
-        return np.stack([_nearest(group, X, self.n_jobs)[0] for group in groups], axis=1)
+        return nearest_distances(groups, X, self.n_jobs)
 
     def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
         """The critic's score of the clusters that `predict` finds; needs no labels.
@@ -260,17 +283,20 @@ class CriticClusterer(
     def _n_features_out(self) -> int:
         return self.n_clusters_
 
-    def _checked(self, X: ArrayLike) -> Floats:
-        check_is_fitted(self)
-        return np.asarray(validate_data(self, X, reset=False, dtype=np.float64))
+    @property
+    def alternatives_(self) -> list[ScoredClustering]:
+        """Other good clusterings of the rows, the best first."""
+        return [ScoredClustering(c.labels[self._places], c.score) for c in self._alternatives]
 
-    def _resolve_critic(self, X: Floats, y: ArrayLike | None) -> ClusteringCritic:
+    def _checked(self, X: ArrayLike) -> NDArray[Any]:
+        check_is_fitted(self)
+        return as_table(self, X, reset=False)
+
+    def _resolve_critic(self, X: NDArray[Any], y: Any, rng: Any) -> ClusteringCritic:
         """A fitted critic."""
-        critic = self.critic
-        if isinstance(critic, str | os.PathLike):
-            return _named_critic(critic)
-        if isinstance(critic, FrozenEstimator):
-            critic = critic.estimator
+        if isinstance(self.critic, str | os.PathLike):
+            return named_critic(self.critic)
+        critic = getattr(self.critic, "estimator", self.critic)  # of a FrozenEstimator
         if not isinstance(critic, ClusteringCritic):
             raise ValueError(f"critic={self.critic!r}: a ClusteringCritic is wanted.")
         if hasattr(critic, "network_"):
@@ -280,21 +306,42 @@ class CriticClusterer(
                 f"critic={self.critic!r} is not fitted, and y=None: labels are wanted to train "
                 "it, or a fitted critic in a FrozenEstimator."
             )
-        trained: ClusteringCritic = clone(critic).fit(X, y)
-        return trained
+        trained: ClusteringCritic = clone(critic)
+        if trained.random_state is None:
+            trained.set_params(random_state=int(rng.randint(np.iinfo(np.int32).max)))
+        return trained.fit(X, y)
 
-    def _search(self, X: Floats, rng: np.random.RandomState) -> tuple[Floats, SearchResult]:
-        """Rows of a sample, and clusterings of them that the critic likes."""
-        sample = X[np.sort(rng.permutation(len(X))[:_MAX_ROWS])]
-        fewest, most = self._bounds(len(sample))
-        graph, device = measure_points(sample), check_device(self.device)
+    def _search(self, X: NDArray[Any], rng: np.random.RandomState) -> _Found:
+        """The better of what is found for a sample and, of many rows, for prototypes."""
+        started = time.monotonic()
+        order = rng.permutation(len(X))
+        sample = np.asarray(X[np.sort(order[:_MAX_ROWS])], dtype=np.float64)
+        found = self._search_points(sample, rng, self.max_time)
+        n_prototypes = min(_MAX_ROWS, len(X) // _ROWS_PER_PROTOTYPE)
+        if 2 * n_prototypes < _MAX_ROWS:
+            return found
+        prototypes = condense(X, n_prototypes, order)
+        if 2 * len(prototypes) < n_prototypes:  # few rows are different
+            return found
+        left = self.max_time and max(1e-9, self.max_time - (time.monotonic() - started))
+        other = self._search_points(prototypes, rng, left)
+        # Where k-means has evened out the density, that there is one cluster says nothing.
+        is_better = other.chosen.labels.any() and other.chosen.score > found.chosen.score
+        return other if is_better else found
+
+    def _search_points(
+        self, points: Floats, rng: np.random.RandomState, max_time: float | None
+    ) -> _Found:
+        """Clusterings of some points that the critic likes."""
+        fewest, most = self._bounds(len(points))
+        graph, device = measure_points(points), check_device(self.device)
 
         def score(labels: Codes) -> Floats:
             return judge(self.critic_.network_, graph, labels, device).scores - _penalty(labels)
 
         with epoch_progress(self.n_generations + 1, self.verbose, "CriticClusterer") as report:
             found = search_clusterings(
-                sample,
+                points,
                 score,
                 rng=rng,
                 strategy=self.search,
@@ -303,10 +350,12 @@ class CriticClusterer(
                 population_size=self.population_size,
                 n_generations=self.n_generations,
                 patience=self.patience,
-                max_time=self.max_time,
+                max_time=max_time,
                 callback=report,
             )
-        return sample, found
+        # Only scores that are estimates of the ARI say whom to believe.
+        chosen = found.trusted(_MARGIN, _LEVEL) if self.critic_.regression else found
+        return _Found(points, ScoredClustering(chosen.labels, chosen.score), found)
 
     def _bounds(self, n_rows: int) -> tuple[int, int]:
         """Fewest and most clusters to search."""
@@ -317,40 +366,20 @@ class CriticClusterer(
                 f"min_clusters={self.min_clusters} is larger than max_clusters={self.max_clusters}."
             )
         # Each row by itself is no clustering.
-        return int(self.min_clusters), max(
-            int(self.min_clusters), min(self.max_clusters, n_rows - 1)
-        )
+        fewest = int(self.min_clusters)
+        return fewest, max(fewest, min(self.max_clusters, n_rows - 1))
 
-    def _keep(self, X: Floats, sample: Floats, found: SearchResult) -> None:
-        """Store what the search found for a sample of the rows, extended to all of them."""
-        chosen: SearchResult | ScoredClustering = found
-        if self.critic_.regression:  # scores are estimates of the ARI
-            chosen = found.trusted(_MARGIN, _LEVEL)
-        self._prototypes, self._prototype_labels = sample, chosen.labels
+    def _keep(self, X: NDArray[Any], found: _Found) -> None:
+        """Store what the search found for some points, extended to all rows."""
+        chosen = found.chosen
+        self._prototypes, self._prototype_labels = found.points, chosen.labels
         self.n_clusters_ = int(chosen.labels.max()) + 1
         self.score_ = _without_penalty(chosen).score
-        self.history_ = found.history
-        nearest = _nearest(sample, X, self.n_jobs)[1]
-        self.labels_ = chosen.labels[nearest]
-        others = (o for o in found.alternatives if (o.labels != chosen.labels).any())
-        self.alternatives_ = [
-            ScoredClustering(other.labels[nearest], other.score)
-            for other in map(_without_penalty, others)
-        ]
-
-
-def _named_critic(name: str | os.PathLike[str]) -> ClusteringCritic:
-    """A critic that comes with the package, or one in a file."""
-    from .persistence import load
-
-    if name == "pretrained":
-        return ClusteringCritic.from_pretrained()
-    if name == "images":
-        return ClusteringCritic.from_pretrained("images")
-    critic = load(name)
-    if not isinstance(critic, ClusteringCritic) or not hasattr(critic, "network_"):
-        raise ValueError(f"critic={name!r}: the file holds no fitted ClusteringCritic.")
-    return critic
+        self.history_ = found.result.history
+        self._places = nearest_rows(found.points, X, self.n_jobs).astype(np.int32)
+        self.labels_ = chosen.labels[self._places]
+        others = (o for o in found.result.alternatives if (o.labels != chosen.labels).any())
+        self._alternatives = list(map(_without_penalty, others))
 
 
 def _penalty(labels: Codes) -> Floats:
@@ -365,13 +394,6 @@ def _penalty(labels: Codes) -> Floats:
     return np.asarray((counts == 1).any(axis=1), dtype=np.float64)
 
 
-def _without_penalty(found: SearchResult | ScoredClustering) -> ScoredClustering:
+def _without_penalty(found: ScoredClustering) -> ScoredClustering:
     """The clustering with the score that the critic gave it."""
     return ScoredClustering(found.labels, found.score + float(_penalty(found.labels[None])[0]))
-
-
-def _nearest(prototypes: Floats, X: Floats, n_jobs: int | None) -> tuple[Floats, NDArray[np.intp]]:
-    """Distance to the nearest prototype and its place, (n,) each."""
-    search = NearestNeighbors(n_neighbors=1, n_jobs=n_jobs).fit(prototypes)
-    distances, places = search.kneighbors(X)
-    return distances[:, 0], places[:, 0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from numbers import Integral, Real
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -16,12 +18,12 @@ from sklearn.base import (
 )
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from ._base import DevicePickleMixin, NewClassesMixin, keep_fitted_on_error
+from ._dask import by_blocks
 from ._partial_fit import PartialFitMixin
 from ._shards import check_fit_data
-from ._validation import Interval, StrOptions, Targets, check_rows, check_targets, fit_context
+from ._validation import MOST, Interval, StrOptions, Targets, check_targets, fit_context
 from .networks import BaseEncoder
 from .training import (
     AUGMENTATIONS,
@@ -116,7 +118,7 @@ class DeepMetricClusterer(
     ----------
     labels_ : ndarray of shape (n,)
         Cluster of each training row, as `predict` gives it.
-    cluster_centers_ : ndarray of shape (n_clusters_, d)
+    cluster_centers_ : ndarray of shape (`n_clusters_`, d)
         Centres in the embedding.
     classes_ : ndarray
         Sorted class labels; cluster j is class ``classes_[j]``. Without labels, and for the
@@ -136,7 +138,7 @@ class DeepMetricClusterer(
         Sum of squared distances of the training embeddings to their centres.
     n_features_in_ : int
         Number of features, or of channels of images.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X has them.
 
     See Also
@@ -183,11 +185,11 @@ class DeepMetricClusterer(
         "embedding_dim": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, MOST, closed="right")],
+        "weight_decay": [Interval(Real, 0, MOST, closed="both")],
         "loss": [StrOptions({"auto", "leave-one-out", "spectral"})],
-        "temperature": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
-        "ridge": [Interval(Real, 0, None, closed="left")],
+        "temperature": [Interval(Real, 1 / MOST, MOST, closed="both"), StrOptions({"auto"})],
+        "ridge": [Interval(Real, 0, MOST, closed="both")],
         "whiten": [Interval(Real, 0, 1, closed="both")],
         "early_stopping": ["boolean", StrOptions({"auto"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -301,37 +303,37 @@ class DeepMetricClusterer(
         """
         return self.fit(X, y).labels_
 
+    @by_blocks
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Embed rows: centred, whitened with the training statistics, scaled to length 1.
 
         Parameters
         ----------
         X : array-like of shape (n, p) or (n, c, h, w)
+            A memory map is read in batches; of a Dask array, which gives another, in blocks.
 
         Returns
         -------
         ndarray of shape (n, d)
             A row's embedding does not depend on the other rows.
         """
-        check_is_fitted(self)
-        rows = self._rows(check_rows(self, X, reset=False))
-        return self._whiten(self._embed(rows)).numpy()
+        return self._whitened(X).collect()
 
+    @by_blocks
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
         """Cluster of each row: that of the nearest centre in the embedding.
 
         Parameters
         ----------
         X : array-like of shape (n, p) or (n, c, h, w)
+            As in `transform`.
 
         Returns
         -------
         ndarray of shape (n,)
             In ``[0, n_clusters_)``; ``classes_[predict(X)]`` names the classes.
         """
-        check_is_fitted(self)
-        rows = self._rows(check_rows(self, X, reset=False))
-        return self._assign(self._whiten(self._embed(rows)))[0]
+        return self._assign_all(self._whitened(X))[0]
 
     def score(self, X: ArrayLike, y: ArrayLike) -> float:
         """Adjusted Rand index of the predicted clusters and the classes.
@@ -381,14 +383,14 @@ class DeepMetricClusterer(
         rng: np.random.RandomState,
     ) -> None:
         """Learn whitening and centres from the embeddings of the training rows."""
-        guessed, embedding, ranks = not len(targets.classes), self._embed(rows), rows.ranks
-        self._set_moments(Moments.of(embedding).over(ranks))
-        whitened = self._whiten(embedding)
+        guessed, embedded, ranks = not len(targets.classes), self._embedded(rows), rows.ranks
+        self._set_moments(reduce(add, map(Moments.of, embedded.parts())).over(ranks))
+        whitened = embedded.map(self._whiten)
         self.cluster_centers_ = place_centers(
-            whitened.numpy(), wanted, indices, self.n_clusters, rng, guessed, ranks
+            whitened, wanted, indices, self.n_clusters, rng, guessed, ranks
         )
-        if guessed:  # clusters without rows are none
-            self.cluster_centers_ = self.cluster_centers_[np.unique(self._assign(whitened)[0])]
+        if guessed:
+            self._drop_unused_centers(whitened)
         self.n_clusters_ = len(self.cluster_centers_)
         self.classes_ = np.arange(self.n_clusters_) if guessed else targets.classes
         self._describe(whitened, ranks)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
 from ._base import TrainedEncoderMixin, keep_fitted_on_error
-from ._validation import Targets, check_n_clusters, check_rows, check_targets, fit_context
+from ._validation import (
+    Targets,
+    check_n_clusters,
+    check_rows,
+    check_targets,
+    fit_context,
+    naming,
+    plain,
+)
 from .training import (
     Moments,
     Rows,
@@ -83,7 +93,8 @@ class PartialFitMixin(TrainedEncoderMixin):
         """Names of the clusters, as far as they are known, and a source of random numbers."""
         if classes is not None and targets.values.ndim == 2:
             raise ValueError("classes must be None where y is an assignment matrix.")
-        named = targets.classes if classes is None else np.unique(np.asarray(classes))
+        with naming("classes"):
+            named = targets.classes if classes is None else np.unique(plain(classes, "classes"))
         if len(named) == 1:
             raise ValueError(
                 f"y of the first chunk has one class only, {named[0]!r}: at least two in y or "
@@ -123,6 +134,11 @@ class PartialFitMixin(TrainedEncoderMixin):
         """Codes of the chunk's labels in the sorted union of old and new classes."""
         if not len(targets.classes):
             return targets.values
+        if _kind(self.classes_) != _kind(targets.classes):
+            raise ValueError(
+                f"y has labels such as {targets.classes[0]!r}, earlier chunks had labels such as "
+                f"{self.classes_[0]!r}: labels of one kind are wanted in all chunks."
+            )
         union = np.union1d(self.classes_, targets.classes)
         if len(union) > len(self.classes_):
             old = np.searchsorted(union, self.classes_)
@@ -156,13 +172,13 @@ class PartialFitMixin(TrainedEncoderMixin):
 
     def _move_clusters(self, rows: Rows, wanted: NDArray[Any], indices: NDArray[np.int64]) -> None:
         """Moments and centres as weighted means of this chunk and the ones before."""
-        embedding = self._embed(rows)
-        moments = Moments.of(embedding)
+        embedded = self._embedded(rows)
+        moments = reduce(add, map(Moments.of, embedded.parts()))
         if hasattr(self, "_moments"):
             moments = self._moments.scaled(_MEMORY) + moments
         self._set_moments(moments)
-        whitened = self._whiten(embedding)
-        sums, weights = class_sums(whitened.numpy()[indices], wanted, len(self.classes_))
+        whitened = embedded.map(self._whiten)
+        sums, weights = class_sums(whitened[indices].numpy(), wanted, len(self.classes_))
         if hasattr(self, "cluster_centers_"):
             kept = _MEMORY * self._center_weights
             sums += kept[:, None] * np.nan_to_num(self.cluster_centers_)
@@ -172,6 +188,12 @@ class PartialFitMixin(TrainedEncoderMixin):
         self._center_weights = weights
         self.n_clusters_ = len(self.cluster_centers_)
         self._describe(whitened)
+
+
+def _kind(labels: NDArray[Any]) -> str:
+    """Labels of different kinds cannot be sorted."""
+    kinds = {"biuf": "numbers", "USOT": "names"}
+    return next((name for some, name in kinds.items() if labels.dtype.kind in some), "others")
 
 
 def _inserted(values: NDArray[Any], positions: NDArray[Any], n: int, fill: float) -> NDArray[Any]:

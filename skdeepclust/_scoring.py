@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from ._validation import check_device, check_labelings, check_labels
+from ._validation import check_device, check_labelings, check_labels, naming, plain
 from .critic._geometry import measure_points
 from .critic._judging import Judgement, judge
 from .critic._network import CriticNetwork
@@ -131,7 +131,9 @@ class ScoringMixin:
 
     def _checked_rows(self, X: ArrayLike) -> NDArray[np.float64]:
         check_is_fitted(self)
-        rows = check_array(X, dtype=np.float64, ensure_min_samples=2, estimator=self)
+        with naming("X"):
+            X = plain(X, "X")
+            rows = check_array(X, dtype=np.float64, ensure_min_samples=2, estimator=self)
         return np.asarray(rows)
 
     def _judge(self, rows: NDArray[np.float64], codes: NDArray[np.int64]) -> Judgement:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -15,9 +18,12 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
 __all__ = [
+    "MOST",
     "Interval",
     "StrOptions",
     "Targets",
+    "as_numbers",
+    "as_table",
     "check_device",
     "check_labelings",
     "check_labels",
@@ -25,9 +31,17 @@ __all__ = [
     "check_rows",
     "check_targets",
     "fit_context",
+    "naming",
+    "plain",
 ]
 
 fit_context = _fit_context
+
+MOST = 1e6
+"""Largest rate or weight: products with larger ones would leave float32."""
+
+# Memberships beyond these are brought to the order of 1: squares would overflow or vanish.
+_SMALLEST, _LARGEST = 1e-50, 1e50
 
 
 @dataclass(frozen=True)
@@ -53,19 +67,53 @@ class Targets:
         return np.asarray(self.values >= 0)
 
 
+@contextmanager
+def naming(*names: str) -> Iterator[None]:
+    """Have errors of scikit-learn and NumPy say of which argument they speak; no warnings."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):  # of sums that only find infinity
+            yield
+    except (TypeError, ValueError) as error:
+        if any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", str(error)) for name in names):
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{' or '.join(names)}: {error}") from error
+
+
+def plain(values: Any, name: str) -> Any:
+    """Tensors of torch as arrays; all else as it is."""
+    if not isinstance(values, torch.Tensor):
+        if any(getattr(dtype, "kind", "") == "c" for dtype in _column_types(values)):
+            raise ValueError(f"{name} has complex columns: real numbers are wanted.")
+        return values
+    try:
+        return values.numpy()
+    except (RuntimeError, TypeError) as error:
+        raise TypeError(
+            f"{name} is a tensor that is no array: {error} Something like "
+            f"{name}.detach().cpu().float() is wanted."
+        ) from error
+
+
+def _column_types(values: Any) -> list[Any]:
+    return list(getattr(values, "dtypes", [])) if hasattr(values, "columns") else []
+
+
 def check_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> np.ndarray:
     """X as a numeric (n, p) or (n, c, h, w) array, checked against the fitted shape.
 
     Integers and memory maps stay as they are: batches are converted when they are used.
     """
-    X = validate_data(
-        estimator,
-        X,
-        reset=reset,
-        dtype="numeric",
-        allow_nd=True,
-        ensure_min_samples=2 if reset else 1,
-    )
+    with naming("X"):
+        X = validate_data(
+            estimator,
+            plain(X, "X"),
+            reset=reset,
+            dtype="numeric",
+            allow_nd=True,
+            ensure_min_samples=2 if reset else 1,
+        )
+        X = as_numbers(X)
     if X.ndim not in (2, 4) or 0 in X.shape:
         raise ValueError(f"X has shape {X.shape}: (n, p), or (n, c, h, w) for images, is wanted.")
     if not reset and X.shape[1:] != estimator._row_shape:
@@ -74,6 +122,24 @@ def check_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> np.ndarray:
             f"rows of shape {estimator._row_shape}."
         )
     return np.asarray(X)
+
+
+def as_table(estimator: BaseEstimator, X: Any, *, reset: bool) -> np.ndarray:
+    """X as a numeric (n, p) array, of any type: blocks are converted when they are used."""
+    with naming("X"):
+        X = validate_data(
+            estimator,
+            plain(X, "X"),
+            reset=reset,
+            dtype="numeric",
+            ensure_min_samples=2 if reset else 1,
+        )
+        return as_numbers(X)
+
+
+def as_numbers(X: Any) -> np.ndarray:
+    """Objects as float64, which scikit-learn leaves as they are in lists."""
+    return np.asarray(X, dtype=None if X.dtype.kind in "biuf" else np.float64)
 
 
 def check_targets(y: Any, X: np.ndarray, min_classes: int = 2) -> Targets:
@@ -87,16 +153,17 @@ def check_targets(y: Any, X: np.ndarray, min_classes: int = 2) -> Targets:
     if y is None:
         return Targets(np.full(len(X), -1, dtype=np.int64), np.empty(0, dtype=np.int64))
     try:
-        y = np.asarray(y)
+        y = np.asarray(plain(y, "y"))
     except ValueError as error:
         raise ValueError(f"y is no array of shape (n,) or (n, k): {error}") from error
-    if y.ndim == 2 and y.shape[1] > 1:
-        targets = _check_assignments(y)
-    elif y.ndim in (1, 2):
-        targets = _check_labels(column_or_1d(y, warn=True), min_classes)
-    else:
-        raise ValueError(f"y must be 1d array or (n, k), got an array of shape {y.shape}.")
-    check_consistent_length(X, targets.values)
+    with naming("y"):
+        if y.ndim == 2 and y.shape[1] > 1:
+            targets = _check_assignments(y)
+        elif y.ndim in (1, 2):
+            targets = _check_labels(column_or_1d(y, warn=True), min_classes)
+        else:
+            raise ValueError(f"y must be 1d array or (n, k), got an array of shape {y.shape}.")
+        check_consistent_length(X, targets.values)
     return targets
 
 
@@ -132,6 +199,9 @@ def _check_assignments(y: Any) -> Targets:
     empty = np.flatnonzero(~values.any(axis=0))
     if len(empty):
         raise ValueError(f"y of shape (n, k) needs a member in every column, {empty} have none.")
+    largest = values.max()
+    if not _SMALLEST < largest < _LARGEST:  # only their ratios matter
+        values = values / largest
     return Targets(values, np.arange(values.shape[1]))
 
 
@@ -139,10 +209,13 @@ def _check_labels(y: np.ndarray, min_classes: int) -> Targets:
     labelled = ~_unlabelled(y)
     known = y[labelled]
     if known.dtype.kind == "O" and all(isinstance(v, Integral) for v in known):
-        known = known.astype(np.int64)
+        with suppress(OverflowError):  # larger ones are refused below
+            known = known.astype(np.int64)
     values = np.full(len(y), -1, dtype=np.int64)
     if not len(known):
         return Targets(values, np.empty(0, dtype=np.int64))
+    if isinstance(known[0], bytes):
+        raise TypeError(f"y has bytes as labels, such as {known[0]!r}: str is wanted.")
     kind = type_of_target(known, input_name="y")
     if kind not in ("binary", "multiclass"):
         raise ValueError(
@@ -204,14 +277,16 @@ def check_labels(labels: Any, n_rows: int, name: str = "labels") -> np.ndarray:
     ValueError
         If the length is another, or there is NaN, no cluster, or a cluster for every row.
     """
-    values = np.asarray(labels)
+    with naming(name):
+        values = np.asarray(plain(labels, name))
     if values.ndim != 1:
         raise ValueError(f"{name} has shape {values.shape}: a label for each row is wanted, (n,).")
     if len(values) != n_rows:
         raise ValueError(f"{name} has {len(values)} labels, but X has {n_rows} rows.")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ValueError(f"{name} contains NaN or infinity: -1 marks noise.")
-    codes = _cluster_codes(values)
+    with naming(name):
+        codes = _cluster_codes(values)
     n_clusters = int(codes.max()) + 1
     if not n_clusters:
         raise ValueError(f"{name} has no cluster: every row is noise (-1).")

@@ -221,6 +221,15 @@ class TestCritics:
         assert hasattr(clusterer.fit(X, y).critic_, "network_")
         assert not hasattr(clusterer.critic, "network_")
 
+    def test_a_new_critic_without_a_seed_takes_that_of_the_search(self, blobs):
+        X, y = blobs
+        critic = ClusteringCritic(**{**TINY_CRITIC, "random_state": None})
+        state = np.random.get_state()[1].copy()
+        first, second = (CriticClusterer(critic=critic, **SHORT).fit(X, y) for _ in range(2))
+        assert first.score_ == second.score_
+        np.testing.assert_array_equal(first.labels_, second.labels_)
+        np.testing.assert_array_equal(np.random.get_state()[1], state)
+
     def test_other_files_are_refused(self, blobs, tmp_path):
         X, y = blobs
         save(DeepMetricClusterer(max_epochs=1).fit(X, y), tmp_path / "other.safetensors")

@@ -142,3 +142,23 @@ def test_first_chunk_needs_two_classes(blobs):
         DeepMetricClusterer().partial_fit(X[y == "a"], y[y == "a"])
     with pytest.raises(ValueError, match="classes must be None"):
         DeepMetricClusterer().partial_fit(X, np.eye(2)[np.arange(len(X)) % 2], classes=[0, 1])
+
+
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [
+        ([0, 1], ["a", "b"]),
+        (["a", "b"], [0, 1]),
+        ([0.0, 1.0], ["0", "1"]),
+        (["a", "b"], np.array([0, 1], dtype="M8[D]")),
+    ],
+    ids=str,
+)
+def test_names_and_numbers_are_not_mixed(first, later):
+    X = np.random.RandomState(0).normal(size=(20, 3))
+    clusterer = DeepMetricClusterer(random_state=0).partial_fit(X, np.repeat(first, 10))
+    before = clusterer.predict(X)
+    with pytest.raises(ValueError, match="y has labels such as .*, earlier chunks had labels"):
+        clusterer.partial_fit(X, np.repeat(later, 10))
+    np.testing.assert_array_equal(clusterer.predict(X), before)
+    assert clusterer.classes_.tolist() == first

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from joblib import parallel_backend  # type: ignore[import-untyped]
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.parallel import Parallel, delayed
 from torch import Tensor
@@ -100,7 +101,8 @@ def make_task(
     family: str = "",
 ) -> Task:
     """Propose clusterings of a labelled data set, the truth first, and rate them."""
-    labels = np.stack(propose_clusterings(X, rng, y, n_proposals)).astype(np.int16)
+    with parallel_backend("sequential"):  # whatever makes many tasks at a time
+        labels = np.stack(propose_clusterings(X, rng, y, n_proposals)).astype(np.int16)
     return Task(measure_points(X), torch.from_numpy(labels), _rated(y, labels), family)
 
 

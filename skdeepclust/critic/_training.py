@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import cos, pi
 from typing import Any
 
@@ -50,6 +50,12 @@ class CriticPlan:
     weight_decay: float = 1e-4
     device: torch.device = torch.device("cpu")
 
+    @property
+    def weights(self) -> dict[str, float]:
+        """Of the objectives that a user may weigh."""
+        names = ("ranking", "regression", "wasserstein", "reconstruction")
+        return {name: float(getattr(self, name)) for name in names}
+
 
 def train_critic(
     network: CriticNetwork,
@@ -87,7 +93,21 @@ def train_critic(
         if on_epoch is not None:
             on_epoch({"loss": history["loss"][-1]})
     network.eval()
+    _check_finite(network, tasks[0], plan, history["loss"])
     return history
+
+
+def _check_finite(
+    network: CriticNetwork, task: Task, plan: CriticPlan, losses: Sequence[float]
+) -> None:
+    """Refuse a critic that training has blown up."""
+    with torch.no_grad():
+        loss = task_loss(network, task, replace(plan, wasserstein=0.0), torch.Generator())
+    if not np.isfinite([*losses, float(loss)]).all():
+        raise ValueError(
+            "training diverged, the loss is not finite: a smaller learning_rate or weight_decay, "
+            f"or smaller weights than {plan.weights} are wanted."
+        )
 
 
 def _step(

@@ -16,6 +16,8 @@ from sklearn.neighbors import NearestNeighbors
 __all__ = ["Codes", "DataView", "Floats"]
 
 _MAX_FEATURES = 32
+# Squared lengths along an axis, in those along the first one, that are none.
+_NOISE = 1e-12
 _N_NEIGHBORS = 12
 # Costly algorithms see this many rows; the others follow the nearest of them.
 _MAX_COSTLY_ROWS = 1_000
@@ -45,14 +47,15 @@ class DataView:
         self, X: NDArray[np.floating], rng: np.random.RandomState, standardize: bool = False
     ) -> None:
         rows = np.asarray(X, dtype=np.float64)
+        # A power of two rounds nothing, and squares neither overflow nor vanish.
+        rows = np.ldexp(rows, -int(np.frexp(np.abs(rows).max())[1]))
         rows = rows - rows.mean(axis=0)
         if standardize:
             std = rows.std(axis=0)
             rows = rows / np.where(std > 1e-9 * std.max(), std, 1.0)
         rows = rows / (rows.std() or 1.0)
         if rows.shape[1] > _MAX_FEATURES:
-            _, vectors = np.linalg.eigh(rows.T @ rows)
-            rows = rows @ vectors[:, ::-1][:, :_MAX_FEATURES]
+            rows = rows @ _leading_axes(rows)
         self.X: Floats = rows
         self.costly: NDArray[np.intp] = np.sort(rng.permutation(len(rows))[:_MAX_COSTLY_ROWS])
         self._linkages: dict[str, Floats] = {}
@@ -113,6 +116,19 @@ class DataView:
         root = 1 / np.sqrt(np.asarray(graph.sum(axis=1)).ravel())
         graph = sp.diags_array(root) @ graph @ sp.diags_array(root)
         return _leading_eigenvectors(sp.csr_array(graph), min(_MAX_VECTORS, m - 2))
+
+
+def _leading_axes(rows: Floats) -> Floats:
+    """Leading principal axes (p, d) of centred rows (n, p), from the smaller Gram matrix."""
+    n, p = rows.shape
+    if p <= n:
+        return np.asarray(np.linalg.eigh(rows.T @ rows)[1][:, ::-1][:, :_MAX_FEATURES])
+    squares, vectors = np.linalg.eigh(rows @ rows.T)
+    # Axes of rounding noise would tell equal rows apart; of equal rows one axis remains.
+    kept = np.flatnonzero(squares > _NOISE * squares[-1])[::-1][:_MAX_FEATURES]
+    if not len(kept):
+        return np.eye(p, 1)
+    return np.asarray(rows.T @ (vectors[:, kept] / np.sqrt(squares[kept])))
 
 
 def _leading_eigenvectors(graph: sp.csr_array, k: int) -> Floats:

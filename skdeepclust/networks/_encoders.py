@@ -101,6 +101,10 @@ class BaseEncoder(BaseEstimator, metaclass=ABCMeta):
         """Shape in which the encoder wants an input that has this shape in X."""
         return shape
 
+    def check_parameters(self) -> None:
+        """Refuse parameters that are not as they should be, before any data are seen."""
+        return
+
 
 class LinearEncoder(BaseEncoder):
     """A linear map; with labels for all rows its optimum is found in closed form.
@@ -143,10 +147,16 @@ class MLPEncoder(BaseEncoder):
         self.activation = activation
         self.dropout = dropout
 
+    def check_parameters(self) -> None:
+        """Refuse widths, activations and shares that are none."""
+        _widths("hidden", self.hidden)
+        _activation(self.activation)
+        _check_dropout(self.dropout)
+
     def build(self, input_shape: tuple[int, ...], embedding_dim: int | None) -> EncoderNetwork:
         """Make a freshly initialised network; see `BaseEncoder.build`."""
+        self.check_parameters()
         widths = [prod(input_shape), *_widths("hidden", self.hidden)]
-        _check_dropout(self.dropout)
         layers: list[nn.Module] = [nn.Flatten()]
         for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
             layers += [nn.Linear(n_in, n_out), _activation(self.activation)]
@@ -193,6 +203,14 @@ class ConvEncoder(BaseEncoder):
         self.dropout = dropout
         self.precision = precision
 
+    def check_parameters(self) -> None:
+        """Refuse channels, shapes, shares and precisions that are none."""
+        _widths("channels", self.channels)
+        if self.image_shape is not None:
+            _widths("image_shape", self.image_shape)
+        _check_dropout(self.dropout)
+        _check_precision(self.precision)
+
     def input_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """(c, h, w) of the images in X."""
         if len(shape) == 3 and self.image_shape is None:
@@ -213,9 +231,8 @@ class ConvEncoder(BaseEncoder):
 
     def build(self, input_shape: tuple[int, ...], embedding_dim: int | None) -> EncoderNetwork:
         """Make a freshly initialised network; see `BaseEncoder.build`."""
+        self.check_parameters()
         n_in, height, width = input_shape
-        _check_dropout(self.dropout)
-        _check_precision(self.precision)
         layers: list[nn.Module] = []
         for n_out in _widths("channels", self.channels):
             layers += [nn.Conv2d(n_in, n_out, 3, padding=1, bias=False)]
@@ -261,10 +278,14 @@ class ModuleEncoder(BaseEncoder):
     def __init__(self, module: nn.Module) -> None:
         self.module = module
 
-    def build(self, input_shape: tuple[int, ...], embedding_dim: int | None) -> EncoderNetwork:
-        """Copy the module and add a last layer where one is wanted."""
+    def check_parameters(self) -> None:
+        """Refuse what is no module."""
         if not isinstance(self.module, nn.Module):
             raise TypeError(f"module must be a torch.nn.Module, got {self.module!r}.")
+
+    def build(self, input_shape: tuple[int, ...], embedding_dim: int | None) -> EncoderNetwork:
+        """Copy the module and add a last layer where one is wanted."""
+        self.check_parameters()
         body = copy.deepcopy(self.module).float().cpu()
         width = output_width(body, input_shape)
         if embedding_dim in (None, width):
@@ -328,7 +349,7 @@ def _widths(name: str, values: Sequence[int]) -> tuple[int, ...]:
 
 
 def _activation(name: str) -> nn.Module:
-    if name not in _ACTIVATIONS:
+    if not isinstance(name, str) or name not in _ACTIVATIONS:
         raise ValueError(f"activation={name!r} is unknown: one of {sorted(_ACTIVATIONS)}.")
     return _ACTIVATIONS[name]()
 

@@ -3,7 +3,7 @@
 from ._loop import STRATEGIES, search_clusterings
 from ._partition import Bounds, Partition, PartitionFitness, canonical, difference
 from ._portfolio import portfolio
-from ._prototypes import Prototypes, make_prototypes
+from ._prototypes import Prototypes, condense, make_prototypes
 from ._result import ScoredClustering, SearchResult
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "ScoredClustering",
     "SearchResult",
     "canonical",
+    "condense",
     "difference",
     "make_prototypes",
     "portfolio",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from joblib import parallel_backend  # type: ignore[import-untyped]
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..critic._algorithms import ALGORITHMS
@@ -66,8 +67,9 @@ def portfolio(
         within the bounds (clusters are merged or split where there are too many or too few).
         Everything in one cluster is the first, where the bounds admit it.
     """
-    # So little is to do at a time that threads would mostly wait for one another.
-    with threadpool_limits(limits=1):
+    # So little is to do at a time that threads, and workers of a backend of joblib that a user
+    # chose for larger work, would mostly wait for one another.
+    with threadpool_limits(limits=1), parallel_backend("sequential"):
         labelings = _labelings(X, prototypes, rng, bounds, n_clusterings)
         return make_founders(prototypes, rng, labelings, bounds)
 

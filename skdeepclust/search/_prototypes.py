@@ -5,23 +5,28 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from joblib import parallel_backend  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import dijkstra, minimum_spanning_tree
 from scipy.spatial.distance import cdist
-from sklearn.cluster import KMeans
+from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ._partition import Codes, Floats
 
-__all__ = ["Prototypes", "default_n_prototypes", "make_prototypes"]
+__all__ = ["Prototypes", "condense", "default_n_prototypes", "make_prototypes"]
 
 _FEWEST, _MOST = 200, 800
 # K-means sees this many rows per prototype; the others go to the nearest prototype.
 _ROWS_PER_PROTOTYPE = 30
+# Mini-batch k-means sees this many rows per centre, so many rows at a time.
+_SEEN_PER_CENTER, _BATCH_ROWS = 200, 8_192
 # Links are counted among this many rows.
 _MAX_LINKED_ROWS = 10_000
 _N_NEIGHBORS = 10
@@ -162,8 +167,60 @@ def _k_means_codes(X: Floats, rng: np.random.RandomState, q: int) -> Codes:
     with warnings.catch_warnings():
         # Duplicated rows leave fewer prototypes than wanted.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(X[seen])
+        # Three threads or more would add up in an order of their own each time.
+        with threadpool_limits(limits=1):
+            model.fit(X[seen])
     return np.asarray(model.predict(X))
+
+
+def condense(X: NDArray[Any], n_centers: int, order: NDArray[np.intp]) -> Floats:
+    """Means of the rows around each of some rows, by mini-batch k-means.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, p)
+        Of any numeric type, and possibly memory-mapped: only batches of it are copied.
+    n_centers : int
+        Number q of rows to start from.
+    order : ndarray of shape (m,)
+        Rows of X in random order: the first q are those to start from, of the first 200 q the
+        means are taken.
+
+    Returns
+    -------
+    ndarray of shape (r, p)
+        At most as many as there are different rows to start from; to each some row that was
+        seen is the nearest.
+
+    Notes
+    -----
+    Noise averages out in means: in many dimensions clusters that overlap row by row lie apart.
+    What is lost is density, which k-means evens out. O(q² p) operations, whatever n is.
+    """
+    start = np.asarray(X[np.sort(order[:n_centers])], dtype=np.float64)
+    middle = start.mean(axis=0)
+    unit = float(np.abs(start - middle).max()) or 1.0  # squares neither overflow nor vanish
+    first = np.unique((start - middle) / unit, axis=0)
+    # No center is drawn anew: the generator has nothing to do.
+    model = MiniBatchKMeans(
+        len(first),
+        init=first,
+        n_init=1,
+        reassignment_ratio=0.0,
+        compute_labels=False,
+        random_state=0,
+    )
+    seen = order[: _SEEN_PER_CENTER * n_centers]
+    ends = range(0, len(seen), max(n_centers, _BATCH_ROWS))
+    batches = [np.sort(rows) for rows in np.array_split(seen, ends[1:])]
+
+    def scaled(rows: NDArray[np.intp]) -> Floats:
+        return np.asarray((np.asarray(X[rows], dtype=np.float64) - middle) / unit)
+
+    for rows in batches:
+        model.partial_fit(scaled(rows))
+    counts = sum(np.bincount(model.predict(scaled(r)), minlength=len(first)) for r in batches)
+    return np.asarray(model.cluster_centers_[counts > 0] * unit + middle)
 
 
 def _means(X: Floats, codes: Codes, counts: Codes) -> Floats:
@@ -193,7 +250,8 @@ def _row_links(rows: Floats, codes: Codes, q: int) -> sp.csr_array:
     if n_neighbors < 1:
         return sp.csr_array((q, q))
     search = NearestNeighbors(n_neighbors=n_neighbors).fit(rows)
-    neighbors = codes[search.kneighbors(return_distance=False)]  # (n, k)
+    with parallel_backend("sequential"):
+        neighbors = codes[search.kneighbors(return_distance=False)]  # (n, k)
     ends = (np.repeat(codes, n_neighbors), neighbors.ravel())
     return sp.csr_array(sp.coo_array((np.ones(len(ends[0])), ends), shape=(q, q)))
 

@@ -5,7 +5,7 @@ from ._batches import choose_batch_shape
 from ._centers import assign, class_sums, place_centers
 from ._clustering import cluster_embedding, k_means_from_ward
 from ._distributed import ALONE, OneProcess, Ranks, joined_ranks, refuse_in_group
-from ._inference import embed_rows, map_batches
+from ._inference import EmbeddedRows, embed_rows, map_batches
 from ._learn import Recipe, learn_encoder
 from ._loop import TrainingPlan, TrainingResult
 from ._moments import Moments
@@ -17,6 +17,7 @@ from ._rows import InputScaling, Rows
 __all__ = [
     "ALONE",
     "AUGMENTATIONS",
+    "EmbeddedRows",
     "InputScaling",
     "Moments",
     "OneProcess",

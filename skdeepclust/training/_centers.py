@@ -9,10 +9,17 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.metrics import pairwise_distances_argmin_min
 
 from ._distributed import ALONE, OneProcess
+from ._inference import EmbeddedRows
 
 __all__ = ["assign", "class_means", "class_sums", "find_centers", "place_centers"]
 
 Floats = NDArray[np.float32]
+Embedding = Floats | EmbeddedRows
+
+# Rows of which sums are taken at a time.
+_PART_ROWS = 2**17
+# Up to this size all rows are clustered where the classes are not the clusters.
+_MAX_SAMPLE_BYTES = 2**27
 
 
 def class_sums(
@@ -40,18 +47,32 @@ def class_sums(
 
 
 def class_means(
-    embedding: Floats, wanted: np.ndarray, n_classes: int | None = None, ranks: OneProcess = ALONE
+    embedding: Embedding,
+    wanted: np.ndarray,
+    n_classes: int | None = None,
+    ranks: OneProcess = ALONE,
+    indices: np.ndarray | None = None,
 ) -> Floats:
-    """Weighted mean of the rows of each class over all ranks, (k, d); see `class_sums`."""
+    """Weighted mean of the rows of each class over all ranks, (k, d); see `class_sums`.
+
+    Rows are taken in parts. `indices` (n,) are those that `wanted` is about; default: all.
+    """
     if n_classes is None:
         n_classes = _n_classes(wanted)
-    own = class_sums(embedding, wanted, n_classes)
-    sums, weights = (np.asarray(total) for total in ranks.sums(*own))
+    sums, weights = np.zeros((n_classes, embedding.shape[1])), np.zeros(n_classes)
+    for start in range(0, len(wanted), _PART_ROWS):
+        part = slice(start, start + _PART_ROWS)
+        rows = np.asarray(embedding[part if indices is None else indices[part]])
+        for total, added in zip(
+            (sums, weights), class_sums(rows, wanted[part], n_classes), strict=True
+        ):
+            total += added
+    sums, weights = (np.asarray(total) for total in ranks.sums(sums, weights))
     return (sums / np.maximum(weights, np.finfo(float).tiny)[:, None]).astype(np.float32)
 
 
 def place_centers(
-    embedding: Floats,
+    embedding: Embedding,
     wanted: np.ndarray,
     indices: np.ndarray,
     n_clusters: int | None,
@@ -63,7 +84,7 @@ def place_centers(
 
     Parameters
     ----------
-    embedding : ndarray of shape (n, d)
+    embedding : ndarray or EmbeddedRows of shape (n, d)
         All training rows of this rank.
     wanted : ndarray of shape (m,) or (m, k)
         Codes or assignments that were learned, of the rows at `indices`.
@@ -78,13 +99,21 @@ def place_centers(
     """
     n_classes = _n_classes(wanted)
     own, wanted = ranks.share(indices, wanted)
-    learned = embedding[own]
-    means = class_means(learned, wanted, n_classes, ranks)
+    means = class_means(embedding, wanted, n_classes, ranks, own)
     if guessed:
+        learned = np.asarray(embedding[own])
         return KMeans(len(means), init=means, n_init=1).fit(learned).cluster_centers_
     if n_clusters in (None, len(means)):
         return means
-    return find_centers(embedding, means, int(n_clusters or 0), rng)
+    return find_centers(_some_rows(embedding, rng), means, int(n_clusters or 0), rng)
+
+
+def _some_rows(embedding: Embedding, rng: np.random.RandomState) -> Floats:
+    """All rows, or of very many a sample."""
+    n, d = embedding.shape
+    most = _MAX_SAMPLE_BYTES // (4 * d)
+    chosen = slice(0, n) if n <= most else np.sort(rng.permutation(n)[:most])
+    return np.asarray(embedding[chosen])
 
 
 def _n_classes(wanted: np.ndarray) -> int:

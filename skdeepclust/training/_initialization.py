@@ -116,7 +116,10 @@ def _set_head(head: nn.Linear, weights: Tensor) -> None:
     """Make the layer compute [x, 1] W, scaled to the size of a usual initialisation."""
     n_set = weights.shape[1]
     usual = head.weight.detach()[:n_set].double().norm().cpu()
-    scaled = weights.double() * (usual / weights[:-1].double().norm().clamp(min=1e-300))
+    size, whole = weights[:-1].double().norm(), weights.double().norm()
+    if bool(size <= 1e-12 * whole):  # features that are all 0 leave the bias alone
+        size = whole
+    scaled = weights.double() * (usual / size.clamp(min=1e-300))
     with torch.no_grad():
         head.weight[:n_set] = scaled[:-1].T.to(head.weight)
         head.bias[:n_set] = scaled[-1].to(head.bias)

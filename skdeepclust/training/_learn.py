@@ -5,15 +5,18 @@ from __future__ import annotations
 import copy
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from ..networks import BaseEncoder, EncoderNetwork, LinearEncoder, output_width
 from ._batches import BatchShape, choose_batch_shape
+from ._inference import BATCH_ROWS, embed_rows
 from ._initialization import fit_linear, initialize_head
 from ._loop import TrainingPlan, TrainingResult, train
 from ._random import seeded_torch
@@ -24,6 +27,10 @@ __all__ = ["Recipe", "learn_encoder"]
 
 # With early_stopping="auto", held-out rows decide from this number of training rows on.
 _AUTO_STOPPING_ROWS = 1000
+_DIVERGED = (
+    "training diverged, embedding or loss is not finite: a smaller learning_rate or weight_decay, "
+    "a larger ridge or temperature, or another encoder is wanted."
+)
 
 
 @dataclass(frozen=True)
@@ -77,11 +84,11 @@ def learn_encoder(
     """
     started = time.monotonic()
     n_columns = len(np.unique(targets)) if targets.ndim == 1 else targets.shape[1]
-    with seeded_torch(rng, rows.device):
+    with seeded_torch(rng, rows.device), _divergence_named():
         warm = network is not None
         network, shape = _prepare(network, rows, len(indices), n_columns, recipe)
         rows.ranks.prepare(network)
-        if n_columns < 2:
+        if n_columns < 2 or not any(p.requires_grad for p in network.parameters()):
             return network.eval(), TrainingResult()
         if recipe.closed_form and isinstance(recipe.encoder, LinearEncoder):
             fit_linear(network, rows, targets, indices, recipe.plan.ridge)
@@ -95,7 +102,29 @@ def learn_encoder(
         with rows.ranks.training(network):
             result = _train(network, rows, targets, indices, shape, recipe, rng, on_epoch)
         rows.ranks.share_weights(network)
+    _check_finite(network, rows, indices, result)
     return network, result
+
+
+def _check_finite(
+    network: EncoderNetwork, rows: Rows, indices: np.ndarray, result: TrainingResult
+) -> None:
+    """Refuse what training has blown up."""
+    shown = embed_rows(network, rows, rows.ranks.share(indices, indices)[0][:BATCH_ROWS])
+    figures = [value for values in result.history.values() for value in values]
+    if not (bool(shown.isfinite().all()) and np.isfinite(figures).all()):
+        raise ValueError(_DIVERGED)
+
+
+@contextmanager
+def _divergence_named() -> Iterator[None]:
+    """Numbers that are not finite have neither a projector nor eigenvalues."""
+    try:
+        yield
+    except (ValueError, torch.linalg.LinAlgError) as error:
+        if isinstance(error, ValueError) and "NaN or infinity" not in str(error):
+            raise
+        raise ValueError(_DIVERGED) from error
 
 
 def _less_time(recipe: Recipe, spent: float) -> Recipe:

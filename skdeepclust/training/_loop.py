@@ -26,6 +26,7 @@ from ._augmentation import Augmentation, add_turned_classes
 from ._batches import BatchShape, class_balanced_batches, random_batches
 from ._distributed import ALONE, OneProcess
 from ._rows import Rows
+from ._two_passes import CHUNK_ROWS, backward_in_chunks
 
 __all__ = ["TrainingPlan", "TrainingResult", "train"]
 
@@ -201,10 +202,8 @@ def _train_epoch(
     for done, inputs, targets in batches.epoch():
         schedule.set_learning_rate(optimizer, epoch + done)
         y = torch.as_tensor(targets, device=inputs.device)
-        embedding = functional.normalize(network(inputs), dim=1, eps=1e-12)
-        loss, objective = _losses(schedule.plan, embedding, y, batches)
         optimizer.zero_grad(set_to_none=True)
-        batches.ranks.backward(loss, network)
+        loss, objective = _backward(network, inputs, y, schedule.plan, batches)
         optimizer.step()
         losses.append(loss.detach())
         objectives.append(objective)
@@ -216,6 +215,20 @@ def _train_epoch(
     if schedule.plan.loss != "spectral":
         figures["loss"] = float(batches.ranks.sums(torch.stack(losses).double().mean())[0])
     return figures
+
+
+def _backward(
+    network: nn.Module, inputs: Tensor, y: Tensor, plan: TrainingPlan, batches: _BatchSource
+) -> tuple[Tensor, Tensor]:
+    """Loss and objective of the latest batch; the parameters get the gradient of the loss."""
+    if len(inputs) > CHUNK_ROWS and batches.ranks.n_ranks == 1:
+        return backward_in_chunks(
+            network, inputs, lambda embedding: _losses(plan, embedding, y, batches), CHUNK_ROWS
+        )
+    embedding = functional.normalize(network(inputs), dim=1, eps=1e-12)
+    loss, objective = _losses(plan, embedding, y, batches)
+    batches.ranks.backward(loss, network)
+    return loss, objective
 
 
 def _losses(

@@ -16,6 +16,9 @@ from ._distributed import ALONE, OneProcess
 __all__ = ["InputScaling", "Rows"]
 
 _CHUNK_ROWS = 4096
+# Rows farther than so many deviations, none of them a training row, lie at this distance: what a
+# network makes of them remains finite.
+_FARTHEST = 1e9
 # Up to this size the standardised rows are kept, instead of being made for every batch.
 _MAX_CACHED_BYTES = 2**28
 
@@ -58,9 +61,10 @@ class InputScaling:
     def apply(self, X: np.ndarray) -> np.ndarray:
         """Standardised rows, (n, p) float32."""
         wide = X.reshape(len(X), -1).astype(np.float64)
-        wide -= self.center
-        wide /= self.scale
-        return wide.astype(np.float32)
+        with np.errstate(over="ignore"):
+            wide -= self.center
+            wide /= self.scale
+        return np.clip(wide, -_FARTHEST, _FARTHEST, out=wide).astype(np.float32)
 
 
 class Rows:
@@ -93,7 +97,7 @@ class Rows:
         self.ranks = ranks
         self._cache: Tensor | None = None
         if 4 * len(X) * prod(input_shape) <= _MAX_CACHED_BYTES:
-            self._cache = self._standardized(slice(None))
+            self._cache = self._standardize_all()
 
     def __len__(self) -> int:
         return len(self.X)
@@ -109,6 +113,14 @@ class Rows:
     def flat(self, indices: np.ndarray) -> np.ndarray:
         """The rows at `indices` for use outside torch, (b, p) float64."""
         return self.scaling.apply(self.X[indices]).astype(np.float64)
+
+    def _standardize_all(self) -> Tensor:
+        """All rows on the device; float64 is taken of a chunk at a time."""
+        rows = torch.empty(len(self.X), *self.input_shape, dtype=torch.float32, device=self.device)
+        for start in range(0, len(rows), _CHUNK_ROWS):
+            chunk = slice(start, start + _CHUNK_ROWS)
+            rows[chunk] = self._standardized(chunk)
+        return rows
 
     def _standardized(self, indices: Any) -> Tensor:
         flat = torch.from_numpy(self.scaling.apply(self.X[indices]))

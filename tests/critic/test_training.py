@@ -82,3 +82,9 @@ def test_progress_is_reported(tasks):
     plan = CriticPlan(n_epochs=2)
     history = train_critic(make_network(), tasks[:4], plan, np.random.RandomState(0), seen.append)
     assert [figures["loss"] for figures in seen] == history["loss"]
+
+
+def test_training_that_diverges_says_so(tasks):
+    plan = CriticPlan(n_epochs=1, learning_rate=1e30)
+    with pytest.raises(ValueError, match=r"training diverged.*'ranking': 1\.0.* are wanted"):
+        train_critic(make_network(), tasks[:3], plan, np.random.RandomState(0))

@@ -1,11 +1,16 @@
 """Micro-clusters: means of their rows, a connected graph, labels there and back."""
 
+import tracemalloc
+
 import networkx
 import numpy as np
 import pytest
+from sklearn.datasets import make_blobs
+from sklearn.metrics import silhouette_score
+from sklearn.neighbors import NearestNeighbors
 
 from skdeepclust.search import _prototypes as module
-from skdeepclust.search import make_prototypes
+from skdeepclust.search import condense, make_prototypes
 from skdeepclust.search._prototypes import default_n_prototypes
 
 
@@ -114,3 +119,69 @@ def test_many_rows_are_seen_in_part(monkeypatch, moons):
     monkeypatch.setattr(module, "_ROWS_PER_PROTOTYPE", 3)
     monkeypatch.setattr(module, "_MAX_LINKED_ROWS", 50)
     assert_valid(make_prototypes(moons[0], rng0(), 30), moons[0])
+
+
+def naive_mini_batches(X, start, batches):
+    """Running means of the rows that were nearest to each centre; centres that end with rows."""
+    centers, counts = np.unique(start, axis=0), np.zeros(len(start))
+    for rows in batches:
+        nearest = np.array([np.linalg.norm(centers - x, axis=1).argmin() for x in X[rows]])
+        for c in np.unique(nearest):
+            members = X[rows][nearest == c]
+            total = centers[c] * counts[c] + members.sum(axis=0)
+            counts[c] += len(members)
+            centers[c] = total / counts[c]
+    seen = np.concatenate(batches)
+    used = {int(np.linalg.norm(centers - x, axis=1).argmin()) for x in X[seen]}
+    return centers[sorted(used)]
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_condensed_rows_are_those_of_mini_batch_k_means(monkeypatch, offset):
+    monkeypatch.setattr(module, "_BATCH_ROWS", 40)
+    monkeypatch.setattr(module, "_SEEN_PER_CENTER", 20)
+    X = rng0().standard_normal((300, 3))
+    order = np.random.RandomState(1).permutation(300)
+    batches = [np.sort(order[:200][at : at + 40]) for at in range(0, 200, 40)]
+    expected = naive_mini_batches(X, X[order[:10]], batches)
+    found = condense(X + offset, 10, order)
+    np.testing.assert_allclose(found, expected + offset, rtol=1e-9 if offset else 1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_condensed_rows_scale_with_the_rows(scale):
+    X = rng0().standard_normal((300, 3))
+    order = np.arange(300)
+    expected = scale * condense(X, 10, order)
+    np.testing.assert_allclose(condense(scale * X, 10, order), expected, rtol=1e-9)
+
+
+def test_noise_averages_out_in_condensed_rows():
+    X, y = make_blobs(20_000, centers=4, n_features=16, center_box=(-1.5, 1.5), random_state=0)
+    order = rng0().permutation(len(X))
+    found = condense(X, 400, order)
+    owner = NearestNeighbors(n_neighbors=1).fit(found).kneighbors(X, return_distance=False)[:, 0]
+    votes = np.zeros((len(found), 4))
+    np.add.at(votes, (owner, y), 1)
+    before = silhouette_score(X[order[:400]], y[order[:400]])
+    assert silhouette_score(found, votes.argmax(axis=1)) > before + 0.1
+
+
+def test_equal_rows_are_condensed_to_one():
+    X = np.repeat([[0.1, 7.3], [0.3, 7.1], [5.0, 0.7]], 100, axis=0)
+    order = rng0().permutation(300)
+    found = condense(X, 50, order)
+    np.testing.assert_allclose(found, np.unique(X, axis=0), rtol=1e-12)
+
+
+def test_only_rows_that_are_seen_are_read(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "_BATCH_ROWS", 500)
+    X = np.memmap(tmp_path / "rows.bin", dtype=np.float32, mode="w+", shape=(200_000, 8))
+    X[:] = rng0().standard_normal(X.shape)
+    order = rng0().permutation(len(X))
+    tracemalloc.start()
+    found = condense(X, 20, order)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.shape == (20, 8)
+    assert peak < 10**6  # the rows take 6.4 MB, twice as much in float64

@@ -5,7 +5,8 @@ import pytest
 import torch
 from scipy.spatial.distance import cdist
 
-from skdeepclust.training import assign, class_sums, place_centers
+from skdeepclust.training import EmbeddedRows, assign, class_sums, place_centers
+from skdeepclust.training import _centers as module
 from skdeepclust.training._centers import class_means, find_centers
 
 
@@ -39,6 +40,32 @@ def test_codes_and_one_hot_have_the_same_sums():
     np.testing.assert_allclose(sums, again, rtol=1e-12)
     np.testing.assert_array_equal(weights, same)
     np.testing.assert_array_equal(weights, [30, 30, 30, 30, 0, 0])
+
+
+@pytest.mark.parametrize("kind", ["codes", "soft"])
+def test_means_of_some_rows_in_parts(monkeypatch, kind):
+    embedding, codes = make_blobs()
+    soft = np.random.RandomState(0).random_sample((120, 5))
+    wanted = {"codes": codes, "soft": soft}[kind]
+    order = np.random.RandomState(1).permutation(120)[:70]
+    expected = naive_means(embedding[order], wanted[order])
+    monkeypatch.setattr(module, "_PART_ROWS", 9)
+    rows = EmbeddedRows(lambda indices: torch.from_numpy(embedding[indices]), 120, 3)
+    for source in (embedding, rows):
+        found = class_means(source, wanted[order], indices=order)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_of_very_many_rows_a_sample_finds_another_number_of_clusters(monkeypatch):
+    embedding, codes = make_blobs(k=4, n=400)
+    monkeypatch.setattr(module, "_MAX_SAMPLE_BYTES", 200 * 4 * 3)
+    rows = EmbeddedRows(lambda indices: torch.from_numpy(embedding[indices]), 400, 3)
+    sizes = []
+    monkeypatch.setattr(
+        module, "find_centers", lambda some, *others: sizes.append(some.shape) or some[:2]
+    )
+    place_centers(rows, codes, np.arange(400), 2, np.random.RandomState(0), False)
+    assert sizes == [(200, 3)]
 
 
 def test_sums_are_accumulated_in_double_precision():

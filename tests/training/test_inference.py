@@ -7,7 +7,8 @@ from torch import nn
 from torch.nn import functional
 
 from skdeepclust.networks import ConvEncoder, LinearEncoder, MLPEncoder
-from skdeepclust.training import InputScaling, Rows, embed_rows, map_batches
+from skdeepclust.training import EmbeddedRows, InputScaling, Rows, embed_rows, map_batches
+from skdeepclust.training import _inference as module
 from skdeepclust.training._inference import BATCH_ROWS
 
 
@@ -96,3 +97,73 @@ def test_map_batches_is_the_same_for_any_company():
     for n in (1, 3, 255, 257):
         assert torch.equal(map_batches(lambda b: b @ weights, rows[:n]), whole[:n])
     assert torch.equal(map_batches(lambda b: b @ weights, rows.flip(0)), whole.flip(0))
+
+
+def test_slices_are_the_rows_in_between(network_and_rows):
+    network, rows = network_and_rows
+    whole = embed_rows(network, rows)
+    for part in (slice(None), slice(256, 700), slice(990, 2000)):
+        assert torch.equal(embed_rows(network, rows, part), whole[part])
+    assert embed_rows(network, rows, slice(5, 5)).shape == (0, whole.shape[1])
+
+
+def test_an_embedding_can_be_changed_and_learned_from():
+    embedding = embed_rows(nn.Linear(3, 2), make_rows(300, 3))
+    assert not embedding.is_inference()
+    embedding.mul_(2)
+    weights = torch.ones(2, requires_grad=True)
+    (embedding @ weights).sum().backward()
+    torch.testing.assert_close(weights.grad, embedding.sum(dim=0))
+
+
+class Counted:
+    """Embeds rows, and counts how many."""
+
+    def __init__(self, whole):
+        self.whole, self.n_computed = whole, 0
+
+    def __call__(self, indices):
+        found = self.whole[indices]
+        self.n_computed += len(found)
+        return found.clone()
+
+
+@pytest.fixture
+def embedded(monkeypatch, request):
+    """Embedded rows of which all are kept, or none; and what computes them."""
+    monkeypatch.setattr(module, "_MAX_KEPT_BYTES", 1000 * 4 * 5 if request.param else 999 * 4 * 5)
+    monkeypatch.setattr(module, "_PART_BYTES", 300 * 4 * 5)
+    compute = Counted(torch.randn(1000, 5, generator=torch.Generator().manual_seed(0)))
+    return EmbeddedRows(compute, 1000, 5), compute
+
+
+@pytest.mark.parametrize("embedded", [True, False], indirect=True)
+def test_parts_and_places_of_embedded_rows(embedded):
+    rows, compute = embedded
+    assert len(rows) == 1000
+    assert rows.shape == (1000, 5)
+    assert torch.equal(torch.cat(list(rows.parts())), compute.whole)
+    np.testing.assert_array_equal(rows.collect(), compute.whole)
+    assert rows.collect().dtype == np.float32
+    order = np.random.RandomState(0).permutation(1000)[:30]
+    assert torch.equal(rows[order], compute.whole[order])
+    assert torch.equal(rows[slice(3, 9)], compute.whole[3:9])
+
+
+@pytest.mark.parametrize("embedded", [True, False], indirect=True)
+def test_functions_of_embedded_rows(embedded):
+    rows, compute = embedded
+    squares = rows.map(torch.square).map(torch.neg)
+    np.testing.assert_array_equal(squares.collect(), -compute.whole.square())
+    assert torch.equal(squares[np.array([7, 1])], -compute.whole[[7, 1]].square())
+
+
+@pytest.mark.parametrize(
+    ("embedded", "n_computed"), [(True, 1000), (False, 3000)], indirect=["embedded"]
+)
+def test_few_rows_are_embedded_once_and_many_in_parts(embedded, n_computed):
+    rows, compute = embedded
+    squares = rows.map(torch.square)
+    sizes = [len(part) for source in (rows, squares, squares) for part in source.parts()]
+    assert compute.n_computed == n_computed
+    assert max(sizes) == (1000 if n_computed == 1000 else BATCH_ROWS)

@@ -249,3 +249,29 @@ def test_turned_classes_get_dimensions_and_are_trained(n_turns, width):
 def test_turned_classes_do_not_widen_a_given_embedding():
     network, _ = learn(recipe(embedding_dim=5, plan=replace(recipe().plan, augment=Turns(4))))
     assert network.head.out_features == 5
+
+
+@pytest.mark.parametrize("body", [nn.Flatten(), nn.Linear(6, 4).requires_grad_(False)])
+def test_module_without_anything_to_learn_stays_as_it_is(body):
+    network, result = learn(recipe(ModuleEncoder(body)))
+    rows = torch.randn(5, 6)
+    assert torch.equal(network(rows), body(rows))
+    assert result.history == {}
+    assert not network.training
+
+
+class Overflow(nn.Linear):
+    def forward(self, x):
+        return super().forward(x) * torch.tensor(float("inf"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"plan": TrainingPlan(3, 1e30, 0.0, 0.1, 10)},
+        {"encoder": ModuleEncoder(Overflow(6, 4))},
+    ],
+)
+def test_training_that_diverges_says_so(changes):
+    with pytest.raises(ValueError, match="training diverged.* a smaller learning_rate"):
+        learn(recipe(**changes))

@@ -134,6 +134,18 @@ def test_cached_and_uncached_batches_are_equal(monkeypatch, dtype, shape):
         assert torch.equal(cached.take(indices), uncached.take(indices))
 
 
+def test_rows_are_kept_without_a_copy_in_float64(monkeypatch):
+    X = make_data(np.uint8, (40_000, 64))
+    scaling = InputScaling.fit(X, (64,))
+    monkeypatch.setattr(module, "_CHUNK_ROWS", 500)
+    tracemalloc.start()
+    rows = Rows(X, scaling, (64,), CPU)  # torch's memory is not traced
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert rows._cache is not None
+    assert peak < X.size  # 20 MB in float64, 10 MB in float32
+
+
 def test_a_batch_of_indices_may_be_overwritten():
     rows = make_rows(make_data(np.float64, (9, 2)))
     before = rows.take(np.arange(9)).clone()
@@ -171,3 +183,14 @@ def test_memory_map_stays_on_disk(monkeypatch, tmp_path):
     np.testing.assert_allclose(batch[0], expected, rtol=1e-6)
     assert torch.equal(batch[1], -batch[0])
     assert torch.equal(batch[2], batch[0])
+
+
+def test_rows_on_quite_another_scale_remain_finite():
+    X = make_data(np.float64, (20, 3))
+    scaling = InputScaling.fit(X * 1e-300, (3,))
+    far = scaling.apply(np.array([[1e300, -1e300, 0.0], [1.7e308, -1.7e308, 1e-300]]))
+    assert np.isfinite(far).all()
+    assert (far[:, :2] == [1e9, -1e9]).all()
+    np.testing.assert_array_equal(
+        scaling.apply(X * 1e-300), ((X * 1e-300 - scaling.center) / scaling.scale).astype("f4")
+    )
