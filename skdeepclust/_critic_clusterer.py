@@ -28,7 +28,7 @@ from ._html import FittedFactsMixin
 from ._validation import Interval, StrOptions, as_table, check_device, check_n_clusters, fit_context
 from .critic._geometry import measure_points, nearest_distances, nearest_rows
 from .critic._judging import judge
-from .search import ScoredClustering, SearchResult, condense, search_clusterings
+from .search import ScoredClustering, SearchResult, canonical, condense, search_clusterings
 from .training import epoch_progress
 
 __all__ = ["CriticClusterer"]
@@ -286,7 +286,8 @@ class CriticClusterer(
     @property
     def alternatives_(self) -> list[ScoredClustering]:
         """Other good clusterings of the rows, the best first."""
-        return [ScoredClustering(c.labels[self._places], c.score) for c in self._alternatives]
+        others = ((c.labels[self._places][None], c.score) for c in self._alternatives)
+        return [ScoredClustering(canonical(labels)[0], score) for labels, score in others]
 
     def _checked(self, X: ArrayLike) -> NDArray[Any]:
         check_is_fitted(self)
@@ -313,8 +314,7 @@ class CriticClusterer(
 
     def _search(self, X: NDArray[Any], rng: np.random.RandomState) -> _Found:
         """The better of what is found for a sample and, of many rows, for prototypes."""
-        started = time.monotonic()
-        order = rng.permutation(len(X))
+        started, order = time.monotonic(), rng.permutation(len(X))
         sample = np.asarray(X[np.sort(order[:_MAX_ROWS])], dtype=np.float64)
         found = self._search_points(sample, rng, self.max_time)
         n_prototypes = min(_MAX_ROWS, len(X) // _ROWS_PER_PROTOTYPE)
@@ -371,13 +371,14 @@ class CriticClusterer(
 
     def _keep(self, X: NDArray[Any], found: _Found) -> None:
         """Store what the search found for some points, extended to all rows."""
-        chosen = found.chosen
-        self._prototypes, self._prototype_labels = found.points, chosen.labels
-        self.n_clusters_ = int(chosen.labels.max()) + 1
+        chosen, own = found.chosen, nearest_rows(found.points, found.points)
+        labels = canonical(chosen.labels[own][None])[0]  # equal rows have that of the first
+        self._prototypes, self._prototype_labels = found.points, labels
+        self.n_clusters_ = int(labels.max()) + 1
         self.score_ = _without_penalty(chosen).score
         self.history_ = found.result.history
         self._places = nearest_rows(found.points, X, self.n_jobs).astype(np.int32)
-        self.labels_ = chosen.labels[self._places]
+        self.labels_ = labels[self._places]
         others = (o for o in found.result.alternatives if (o.labels != chosen.labels).any())
         self._alternatives = list(map(_without_penalty, others))
 
@@ -385,8 +386,7 @@ class CriticClusterer(
 def _penalty(labels: Codes) -> Floats:
     """1 for clusterings (m, n) in which a row is a cluster by itself, else 0; (m,).
 
-    No true clustering that the critic has learned from has such a cluster: of what it thinks of
-    them only that it sometimes likes them is known.
+    No true clustering that the critic has learned from has such a cluster.
     """
     m, k = len(labels), int(labels.max()) + 1
     numbered = labels + k * np.arange(m)[:, None]

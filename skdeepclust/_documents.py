@@ -21,6 +21,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from torch import nn
 
+from ._layers import build_layer, check_sizes, describe, fill
 from .critic._network import CriticNetwork
 from .networks import EncoderNetwork
 
@@ -41,23 +42,14 @@ _CLASSES = {
     "Moments": "skdeepclust.training",
     "ScoredClustering": "skdeepclust.search",
 }
-# Layers of our encoders, and the arguments from which torch builds them again.
-_LAYERS: dict[str, tuple[str, ...]] = {
-    "BatchNorm2d": ("num_features",),
-    "Conv2d": ("in_channels", "out_channels", "kernel_size", "padding", "bias"),
-    "Dropout": ("p",),
-    "Flatten": (),
-    "GELU": (),
-    "Identity": (),
-    "Linear": ("in_features", "out_features", "bias"),
-    "MaxPool2d": ("kernel_size",),
-    "ReLU": ("inplace",),
-    "SiLU": (),
-    "Tanh": (),
-}
 _DTYPES = frozenset(
     "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64".split()
 )
+# An array of strings has room for its longest one in every entry: a short text could ask for any
+# amount of memory.
+_MAX_STRING_BYTES = 2**26
+# Words of the state of a Mersenne twister, and where the next one is taken from.
+_STATE_WORDS = 624
 
 
 def is_known(value: Any) -> bool:
@@ -92,6 +84,7 @@ class DocumentWriter:
         self.tensors: dict[str, NDArray[Any]] = {}
         self._module: nn.Module | None = None
         self._random_states: dict[int, str] = {}
+        self._string_bytes = 0
 
     def write(self, value: Any, name: str = "") -> Any:
         """The document of a value; `name` says where in the estimator it is."""
@@ -149,9 +142,7 @@ class DocumentWriter:
 
     def _array(self, array: NDArray[Any], name: str) -> dict[str, Any]:
         if array.dtype.kind in "UO":
-            values = [self.write(v, name) for v in array.ravel().tolist()]
-            shape = list(array.shape)
-            return {"kind": "strings", "dtype": array.dtype.str, "shape": shape, "values": values}
+            return self._strings(array, name)
         if array.dtype.name not in _DTYPES:
             raise TypeError(f"{self.title} cannot be saved: its {name} has dtype {array.dtype}.")
         # Products of matrices may round differently in another layout.
@@ -160,6 +151,17 @@ class DocumentWriter:
             name += "_"
         self.tensors[name] = array.astype(array.dtype.newbyteorder("="), order="C")
         return {"kind": "array", "name": name, "order": order}
+
+    def _strings(self, array: NDArray[Any], name: str) -> dict[str, Any]:
+        self._string_bytes += array.nbytes
+        if self._string_bytes > _MAX_STRING_BYTES:
+            raise ValueError(
+                f"{self.title} cannot be saved: with its {name} its strings take "
+                f"{self._string_bytes} bytes, and a file holds {_MAX_STRING_BYTES} at most."
+            )
+        values = [self.write(v, name) for v in array.ravel().tolist()]
+        shape = list(array.shape)
+        return {"kind": "strings", "dtype": array.dtype.str, "shape": shape, "values": values}
 
     def _to_numpy(self, tensor: Any, name: str) -> NDArray[Any]:
         try:
@@ -205,7 +207,7 @@ class DocumentWriter:
             parts = {"body": body, "head": head, "precision": network.precision}
             return {"layer": "EncoderNetwork", **parts}
         if self._module is None or repr(network) != repr(self._module):
-            plan = _describe(network)
+            plan = describe(network)
             if plan is not None:
                 return plan
         return self._plan_of_code(network)
@@ -224,9 +226,12 @@ class DocumentWriter:
 class DocumentReader:
     """Make an estimator of a document and tensors.
 
+    Whatever the document says, no more memory is taken than tensors and text account for.
+
     Parameters
     ----------
     tensors : dict of str to ndarray
+        Each is used once at most.
     module : nn.Module or None
         In place of the code of a module that is not ours.
 
@@ -237,17 +242,18 @@ class DocumentReader:
     """
 
     def __init__(self, tensors: dict[str, NDArray[Any]], module: nn.Module | None) -> None:
-        self.tensors = tensors
         self.used_module = False
+        self._unused = dict(tensors)
         self._module = module
+        self._string_bytes = 0
         self._random_states: dict[str, np.random.RandomState] = {}
         self._readers = {
             "float": lambda item: float(item["value"]),
             "tuple": lambda item: tuple(self.read(item["values"])),
             "dict": lambda item: {self.read(k): self.read(v) for k, v in item["items"]},
-            "array": lambda item: np.array(self.tensors[item["name"]], order=item["order"]),
+            "array": lambda item: np.array(self._unused.pop(item["name"]), order=item["order"]),
             "strings": self._strings,
-            "scalar": lambda item: np.dtype(item["dtype"]).type(self.read(item["value"])),
+            "scalar": lambda item: _scalar_type(item["dtype"])(self.read(item["value"])),
             "tensor": lambda item: torch.from_numpy(self.read(item["array"])),
             "device": lambda item: torch.device(item["name"]),
             "path": lambda item: Path(item["name"]),
@@ -266,13 +272,31 @@ class DocumentReader:
         return self._readers[item["kind"]](item) if isinstance(item, dict) else item
 
     def _strings(self, item: dict[str, Any]) -> NDArray[Any]:
-        array = np.empty(len(item["values"]), dtype=item["dtype"])
-        array[:] = self.read(item["values"])
+        values, dtype = self.read(item["values"]), np.dtype(str(item["dtype"]))
+        if dtype.kind not in "UO" or not isinstance(values, list):
+            raise ValueError(f"it holds strings of dtype {dtype}: a list of str is wanted.")
+        self._string_bytes += len(values) * dtype.itemsize
+        if self._string_bytes > _MAX_STRING_BYTES:
+            raise ValueError(
+                f"its strings take {self._string_bytes} bytes: {_MAX_STRING_BYTES} at most are "
+                "wanted."
+            )
+        array = np.empty(len(values), dtype=dtype)
+        array[:] = values
         return array.reshape(item["shape"])
 
     def _random_state(self, item: dict[str, Any]) -> np.random.RandomState:
+        values = tuple(self.read(item["state"]))
+        keys, position = values[1:3]
+        # NumPy does not check them, and would read beyond the words.
+        if (
+            np.shape(keys) != (_STATE_WORDS,)
+            or keys.dtype != np.uint32
+            or position not in range(_STATE_WORDS + 1)
+        ):
+            raise ValueError("it holds the state of a random generator that is none of MT19937.")
         state = np.random.RandomState(0)
-        state.set_state(tuple(self.read(item["state"])))
+        state.set_state(values)
         self._random_states[item["name"]] = state
         return state
 
@@ -283,24 +307,29 @@ class DocumentReader:
         cls = _class(item["class"])
         estimator = cls(**{k: self.read(v) for k, v in item["parameters"].items()})
         for name in item["attributes"]:
-            if hasattr(cls, name) or hasattr(estimator, name):
+            if name.startswith("__") or hasattr(cls, name) or hasattr(estimator, name):
                 raise ValueError(f"it has an attribute {name!r}, which is none of a fitted {cls}.")
         vars(estimator).update({k: self.read(v) for k, v in item["attributes"].items()})
         return estimator
 
     def _network(self, item: dict[str, Any]) -> nn.Module:
-        with torch.random.fork_rng(devices=[]):  # layers draw weights, which are then replaced
-            network = self._build(self.read(item["plan"]))
-        self._fill(network, item["name"])
+        plan, prefix = self.read(item["plan"]), _join(item["name"], "")
+        with torch.device("meta"):  # takes no memory, whatever the plan asks for
+            network = self._build(plan)
+        names = [name for name in self._unused if name.startswith(prefix)]
+        fill(network, {name: self._unused.pop(name) for name in names}, prefix)
         return network.train(item["training"])
 
     def _build(self, plan: dict[str, Any]) -> nn.Module:
         if plan["layer"] == "CriticNetwork":
+            if plan["arguments"].get("n_rounds", 0) > len(self._unused):
+                raise ValueError("its critic has more layers than there are weights.")
+            check_sizes(plan["arguments"])
             return CriticNetwork(**plan["arguments"])
         if plan["layer"] == "module":
             return self._copy_of_module(plan)
         if plan["layer"] != "EncoderNetwork":
-            return _build_layer(plan)
+            return build_layer(plan)
         body, head = self._build(plan["body"]), self._build(plan["head"])
         if plan["body"]["layer"] == "module":
             body = body.float().cpu()
@@ -315,60 +344,15 @@ class DocumentReader:
                 "weights only: load(path, module=...) with such a module is wanted."
             )
         self.used_module = True
-        return copy.deepcopy(self._module)
-
-    def _fill(self, network: nn.Module, name: str) -> None:
-        """Give a network the stored weights."""
-        state = network.state_dict()
-        wanted = {_join(name, key): value for key, value in state.items()}
-        stored = {k for k in self.tensors if k.startswith(_join(name, ""))}
-        if stored != wanted.keys():
-            names = sorted(stored ^ wanted.keys())
-            raise ValueError(
-                f"the weights {names} are in the file or in the module, but not in both: "
-                "a module of the same make is wanted."
-            )
-        for key, value in wanted.items():
-            weights = torch.from_numpy(self.tensors[key])
-            if weights.shape != value.shape or weights.dtype != value.dtype:
-                raise ValueError(
-                    f"the weight {key} is {weights.dtype} of shape {tuple(weights.shape)}, "
-                    f"{value.dtype} of shape {tuple(value.shape)} is wanted."
-                )
-        network.load_state_dict(
-            {key: torch.from_numpy(self.tensors[_join(name, key)]) for key in state}
-        )
+        with torch.device("cpu"):
+            return copy.deepcopy(self._module)
 
 
-def _describe(layer: nn.Module) -> dict[str, Any] | None:
-    """Arguments of layers of torch; None if they would not give this very layer."""
-    plan = _describe_layer(layer)
-    if plan is None:
-        return None
-    with torch.device("meta"):  # builds no weights
-        return plan if repr(_build_layer(plan)) == repr(layer) else None
-
-
-def _describe_layer(layer: nn.Module) -> dict[str, Any] | None:
-    if type(layer) is nn.Sequential:
-        parts = [_describe_layer(part) for part in layer]
-        return None if None in parts else {"layer": "Sequential", "layers": parts}
-    title = type(layer).__name__
-    if title not in _LAYERS or type(layer) is not getattr(nn, title):
-        return None
-    arguments = {name: getattr(layer, name) for name in _LAYERS[title]}
-    if "bias" in arguments:
-        arguments["bias"] = arguments["bias"] is not None
-    return {"layer": title, "arguments": arguments}
-
-
-def _build_layer(plan: dict[str, Any]) -> nn.Module:
-    if plan["layer"] == "Sequential":
-        return nn.Sequential(*map(_build_layer, plan["layers"]))
-    if plan["layer"] not in _LAYERS:
-        raise ValueError(f"it holds the layer {plan['layer']!r}: one of {[*_LAYERS]} is wanted.")
-    layer: nn.Module = getattr(nn, plan["layer"])(**plan["arguments"])
-    return layer
+def _scalar_type(name: Any) -> Any:
+    dtype = np.dtype(str(name))
+    if dtype.kind != "U" and dtype.name not in _DTYPES:
+        raise ValueError(f"it holds a number of dtype {dtype}: one of {sorted(_DTYPES)} is wanted.")
+    return dtype.type
 
 
 def _fields(record: Any) -> tuple[str, ...]:

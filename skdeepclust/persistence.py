@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from reprlib import Repr
 from typing import Any
 from uuid import uuid4
 
@@ -28,10 +31,16 @@ __all__ = ["load", "save"]
 _FORMAT = 1
 # The order in which safetensors writes several entries is not fixed: there is but one.
 _KEY = "skdeepclust"
+# Of a safetensors file, which is not read if it has a longer one.
+_MAX_HEADER_BYTES = 100_000_000
 # What reading a document raises where it is none of ours.
 _MISREAD = (
-    ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError,
+    ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
+# What damaged files hold may be of any length.
+_BRIEF = Repr()
+_BRIEF.maxstring = _BRIEF.maxother = 80
+_MAX_REASON = 300
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -55,7 +64,10 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
         If it is another estimator, or a parameter or attribute is nothing that a file can
         hold, such as a function as `augment`.
     ValueError, FileNotFoundError
-        If `path` is a folder, or lies in a folder that is not there.
+        If `path` is a folder, or lies in a folder that is not there, or the description of the
+        estimator is longer than `load` would read: 100 MB, with 64 MiB of strings in arrays.
+    OSError
+        If the file cannot be written; the one that is there stays as it is.
 
     See Also
     --------
@@ -101,7 +113,9 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
         "tensors": _outlines(writer.tensors),
     }
     document["sha256"] = _digest(document, writer.tensors)
-    _replace(target, serialize(writer.tensors, {_KEY: json.dumps(document, allow_nan=False)}))
+    content = serialize(writer.tensors, {_KEY: json.dumps(document, allow_nan=False)})
+    _check_header(content, path)
+    _replace(target, content)
 
 
 def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Any:
@@ -130,6 +144,12 @@ def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> An
     See Also
     --------
     save : Writes the file.
+
+    Notes
+    -----
+    A check sum finds accidents. It is no signature: who writes a file on purpose can give it a
+    right one, and any numbers. Such a file still runs no code, reads no other file and takes no
+    more memory than its size accounts for.
     """
     from . import __version__
 
@@ -141,12 +161,15 @@ def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> An
     try:
         estimator = reader.read(document["estimator"])
     except ValueError as error:
-        raise ValueError(f"{source}: {error}") from error
+        raise ValueError(f"{source}: {_reason(error)}") from error
     except _MISREAD as error:
         raise ValueError(
-            f"{source}: skdeepclust {__version__} cannot rebuild what skdeepclust "
-            f"{document.get('skdeepclust')} saved ({error})."
+            f"{source}: skdeepclust {__version__} cannot rebuild what {_origin(document)} saved "
+            f"({_reason(error)})."
         ) from error
+    if not (isinstance(estimator, BaseEstimator) and is_known(estimator)):
+        kind = type(estimator).__name__
+        raise ValueError(f"{source}: it describes no estimator, but an object of class {kind}.")
     if module is not None and not reader.used_module:
         raise ValueError(f"{source}: nothing in it needs a module, module=None is wanted.")
     return estimator
@@ -160,6 +183,16 @@ def _check_path(path: Any) -> Path:
     return Path(path)
 
 
+def _check_header(content: bytes, path: Any) -> None:
+    """Refuse to write what no one could read."""
+    length = int.from_bytes(content[:8], "little")
+    if length > _MAX_HEADER_BYTES:
+        raise ValueError(
+            f"{path} is not written: the description of the estimator takes {length} bytes, "
+            f"{_MAX_HEADER_BYTES} at most are wanted."
+        )
+
+
 def _replace(path: Path, content: bytes) -> None:
     """Put a complete file in the place of the one that is there."""
     part = path.with_name(f".{uuid4().hex}.part")
@@ -169,6 +202,11 @@ def _replace(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        # Nobody knows the part.
+        raise type(error)(error.errno, error.strerror, str(path)) from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -177,18 +215,29 @@ def _read(path: Path) -> tuple[dict[str, Any], Tensors]:
     """Document and tensors of a file that is as `save` left it."""
     if not path.exists():
         raise FileNotFoundError(f"{path} is not there: a file written by save is wanted.")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            document = _parse((file.metadata() or {}).get(_KEY), path)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, TypeError) as error:
-        raise ValueError(
-            f"{path} is no complete safetensors file ({error}): one written by save is wanted."
-        ) from error
+    if not path.is_file():
+        raise ValueError(f"{path} is no regular file: one written by save is wanted.")
+    with _readable(path), safe_open(path, framework="numpy") as file:
+        text = (file.metadata() or {}).get(_KEY)
+        names = [] if text is None else file.keys()
+        tensors = {name: file.get_tensor(name) for name in names}
+    document = _parse(text, path)
     _check_outlines(document.get("tensors"), tensors, path)
     if document.pop("sha256", None) != _digest(document, tensors):
         raise ValueError(f"{path} is damaged: its contents do not have the check sum they had.")
     return document, tensors
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Whatever goes wrong within means that it is no safetensors file of numpy arrays."""
+    try:
+        yield
+    except (SafetensorError, *_MISREAD) as error:
+        raise ValueError(
+            f"{path} is no complete safetensors file ({_reason(error)}): one written by save is "
+            "wanted."
+        ) from error
 
 
 def _parse(text: str | None, path: Path) -> dict[str, Any]:
@@ -196,17 +245,45 @@ def _parse(text: str | None, path: Path) -> dict[str, Any]:
     if text is None:
         raise ValueError(f"{path} comes from another program: a file written by save is wanted.")
     try:
-        document: dict[str, Any] = json.loads(text)
+        document: dict[str, Any] = json.loads(
+            text, object_pairs_hook=_without_repetition, parse_constant=_refuse_constant
+        )
+        json.dumps(document)  # a check sum is taken of it: it must not be too deep for that
         version = document["format"]
-        is_newer = version > _FORMAT
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged: its description cannot be read ({error}).") from error
-    if is_newer:
+        if type(version) is not int or version < 1:
+            raise ValueError(f"the format is {_BRIEF.repr(version)}")
+    except _MISREAD as error:
         raise ValueError(
-            f"{path} has format {version}, written by skdeepclust {document.get('skdeepclust')}: "
-            f"this version reads formats up to {_FORMAT}, a newer skdeepclust is wanted."
+            f"{path} is damaged: its description cannot be read ({_reason(error)})."
+        ) from error
+    if version > _FORMAT:
+        raise ValueError(
+            f"{path} has format {_BRIEF.repr(version)}, written by {_origin(document)}: this "
+            f"version reads formats up to {_FORMAT}, a newer skdeepclust is wanted."
         )
     return document
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name appears twice in one object")
+    return found
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _origin(document: dict[str, Any]) -> str:
+    """Who wrote the file."""
+    version = document.get("skdeepclust")
+    is_short = isinstance(version, str) and len(version) < _MAX_REASON
+    return f"skdeepclust {version}" if is_short else "an unknown version of skdeepclust"
+
+
+def _reason(error: BaseException) -> str:
+    return str(error)[:_MAX_REASON]
 
 
 def _outlines(tensors: Tensors) -> dict[str, list[Any]]:
@@ -219,9 +296,10 @@ def _check_outlines(wanted: Any, tensors: Tensors, path: Path) -> None:
     found, wanted = _outlines(tensors), wanted if isinstance(wanted, dict) else {}
     for name in sorted(found.keys() | wanted.keys()):
         if found.get(name) != wanted.get(name):
+            there = _BRIEF.repr(found[name]) if name in found else "missing"
+            asked = _BRIEF.repr(wanted[name]) if name in wanted else "nothing"
             raise ValueError(
-                f"{path} is damaged: the tensor {name!r} is {found.get(name, 'missing')}, "
-                f"{wanted.get(name, 'nothing')} is wanted."
+                f"{path} is damaged: the tensor {_BRIEF.repr(name)} is {there}, {asked} is wanted."
             )
 
 

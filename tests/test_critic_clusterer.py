@@ -305,3 +305,16 @@ class TestBadInput:
     def test_not_fitted(self, blobs):
         with pytest.raises(NotFittedError):
             CriticClusterer().predict(blobs[0])
+
+
+def test_equal_rows_are_in_one_cluster_and_no_cluster_is_empty():
+    rng = np.random.RandomState(0)
+    for seed in range(10):
+        X = rng.randint(0, 2, (23, 3)).astype(float)
+        fitted = CriticClusterer(n_generations=1, random_state=seed).fit(X)
+        pairs = np.unique(np.column_stack([X, fitted.labels_]), axis=0)
+        assert len(pairs) == len(np.unique(X, axis=0))
+        assert set(fitted.labels_) == set(range(fitted.n_clusters_))
+        np.testing.assert_array_equal(fitted.predict(X), fitted.labels_)
+        for other in fitted.alternatives_:
+            assert set(other.labels) == set(range(other.labels.max() + 1))

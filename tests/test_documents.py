@@ -101,6 +101,28 @@ def test_one_random_state_stays_one():
     assert through_json(np.random.mtrand._rand) is np.random.mtrand._rand
 
 
+def test_strings_have_a_limit(monkeypatch):
+    value = [np.array(["a", "bcd"]), np.array(["e"])]
+    monkeypatch.setattr("skdeepclust._documents._MAX_STRING_BYTES", 28)
+    assert through_json(value)[0].tolist() == ["a", "bcd"]
+    writer = DocumentWriter("It")
+    document = writer.write(value, "value")
+    monkeypatch.setattr("skdeepclust._documents._MAX_STRING_BYTES", 27)
+    with pytest.raises(ValueError, match=r"It cannot be saved: with its value\.1 .* 28 bytes"):
+        through_json(value)
+    with pytest.raises(ValueError, match="its strings take 28 bytes: 27 at most"):
+        DocumentReader(writer.tensors, None).read(document)
+
+
+def test_critic_with_more_layers_than_weights():
+    writer = DocumentWriter("It")
+    document = writer.write(CriticNetwork(hidden=(7,), n_rounds=1), "value")
+    arguments = dict(document["plan"]["items"])["arguments"]["items"]
+    next(item for item in arguments if item[0] == "n_rounds")[1] = 10**12
+    with pytest.raises(ValueError, match="its critic has more layers than there are weights"):
+        DocumentReader(writer.tensors, None).read(document)
+
+
 @pytest.mark.parametrize("value", [set(), object(), len, np.dtype(int), range(3), b"x", 1j])
 def test_refuses_other_objects(value):
     with pytest.raises(TypeError, match=r"It cannot be saved: its value\.0\.deep is "):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
+import errno
+import io
 import json
 import os
 import pickle
 import struct
 import subprocess
 import sys
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -391,6 +395,32 @@ class TestFile:
         assert path.read_bytes() == before
         assert os.listdir(path.parent) == [path.name]
 
+    @pytest.mark.parametrize("step", ["write", "fsync", "replace"])
+    def test_names_itself_where_it_cannot_be_written(self, step, path, monkeypatch):
+        before = path.read_bytes()
+
+        def fail(*args):
+            raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
+
+        if step == "write":
+            monkeypatch.setattr(builtins, "open", lambda *args: full_file(builtins_open(*args)))
+        else:
+            monkeypatch.setattr(persistence.os, step, fail)
+        builtins_open = io.open
+        with pytest.raises(OSError, match=r"No space left on device: .*c\.safetensors'$") as caught:
+            save(DeepMetricClusterer(), path)
+        monkeypatch.undo()
+        assert caught.value.errno == errno.ENOSPC
+        assert path.read_bytes() == before
+        assert os.listdir(path.parent) == [path.name]
+
+    def test_is_not_written_where_it_could_not_be_read(self, path, monkeypatch):
+        before = path.read_bytes()
+        monkeypatch.setattr(persistence, "_MAX_HEADER_BYTES", 500)
+        with pytest.raises(ValueError, match=r"c\.safetensors is not written: .* 500 at most"):
+            save(DeepMetricClusterer(), path)
+        assert path.read_bytes() == before
+
     def test_a_link_stays_a_link(self, path):
         link = path.with_name("link")
         link.symlink_to(path)
@@ -494,6 +524,7 @@ class TestFile:
             (lambda e: e["parameters"].update(ridge={"kind": "array", "name": "x"}), "rebuild"),
             (lambda e: e["attributes"].update(predict=3), "an attribute 'predict'"),
             (lambda e: e["attributes"].update(__class__=3), "an attribute '__class__'"),
+            (lambda e: e["attributes"].update(__sklearn_is_fitted__=3), "__sklearn_is_fitted__'"),
             (lambda e: e.pop("parameters"), "cannot rebuild"),
         ],
     )
@@ -502,11 +533,91 @@ class TestFile:
         with pytest.raises(ValueError, match=r"c\.safetensors: .*" + message):
             load(path)
 
-    @pytest.mark.parametrize("text", ["", "{", "[]", "3", '"x"', "{}", '{"format": "1"}'])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "", "{", "[]", "3", '"x"', "{}", '{"format": "1"}', '{"format": true}',
+            '{"format": 0}', '{"format": -1}', '{"format": NaN}', '{"format": 1.0}',
+            '{"format": 1, "format": 1}', '{"format": 1, "a": Infinity}',
+            '{"format": 1, "a": ' + "[" * 5000 + "]" * 5000 + "}",
+            '{"format": 1' + 5000 * "0" + "}",
+        ],
+        ids=lambda text: text[:30],
+    )  # fmt: skip
     def test_with_a_description_that_is_none(self, text, path):
         save_file(load_file(path), path, {"skdeepclust": text})
         with pytest.raises(ValueError, match=r"c\.safetensors is damaged: its description"):
             load(path)
+
+    def test_with_a_deep_description(self, path):
+        # Parsing, check sum and rebuilding end at different depths, none of them with an error
+        # of recursion.
+        for depth in (20, 200, 300, 400, 450, 500, 600, 700):
+            value = json.loads("[" * depth + "]" * depth)
+            tamper(path, lambda document, tensors, v=value: set_verbose(document, v), signed=True)
+            with suppress(ValueError):
+                load(path)
+
+    @pytest.mark.parametrize(
+        "value, message",
+        [
+            ({"kind": "scalar", "dtype": "|V99", "value": 3}, "a number of dtype"),
+            ({"kind": "scalar", "dtype": "O", "value": 3}, "a number of dtype"),
+            (
+                {"kind": "strings", "dtype": "<U99999999", "shape": [9], "values": ["a"] * 9},
+                "strings take .* bytes",
+            ),
+            ({"kind": "strings", "dtype": "|V99", "shape": [1], "values": ["a"]}, "dtype"),
+            ({"kind": "array", "name": "labels_", "order": "C"}, "labels_"),
+        ],
+    )
+    def test_that_asks_for_more_than_it_holds(self, value, message, path):
+        tamper(path, lambda document, tensors: set_verbose(document, value), signed=True)
+        with pytest.raises(ValueError, match=rf"c\.safetensors: .*{message}"):
+            load(path)
+
+    @pytest.mark.parametrize("position, n_words", [(-1, 624), (625, 624), (3, 10), ("1", 624)])
+    def test_random_state_that_lies_outside(self, position, n_words, path):
+        def change(document, tensors):
+            tensors["words"] = np.zeros(n_words, dtype=np.uint32)
+            document["tensors"]["words"] = ["uint32", n_words]
+            state = ["MT19937", {"kind": "array", "name": "words", "order": "C"}, position, 0, 0.0]
+            item = {"kind": "random_state", "name": "random_state", "state": state}
+            document["estimator"]["parameters"]["random_state"] = item
+
+        tamper(path, change, signed=True)
+        with pytest.raises(ValueError, match=r"c\.safetensors: it holds the state of a random"):
+            load(path)
+
+    @pytest.mark.parametrize("value", [None, 3, [], {"kind": "tuple", "values": []}])
+    def test_that_describes_no_estimator(self, value, path):
+        tamper(path, lambda document, tensors: document.update(estimator=value), signed=True)
+        with pytest.raises(ValueError, match=r"c\.safetensors: it describes no estimator, but "):
+            load(path)
+
+    @pytest.mark.parametrize("dtype, width", [("BF16", 2), ("F8_E4M3", 1), ("C64", 8)])
+    def test_with_numbers_that_numpy_lacks(self, dtype, width, path):
+        rewrite_header(
+            path, lambda header: header["labels_"].update(dtype=dtype, shape=[720 // width])
+        )
+        with pytest.raises(ValueError, match=r"c\.safetensors is "):
+            load(path)
+
+    @pytest.mark.parametrize("shape", [[0, 2**62], [0] * 99, [2**62, 2**62], [-1], [10**30], None])
+    def test_with_shapes_of_any_size(self, shape, path):
+        def change(header):
+            start = header["labels_"]["data_offsets"][0]
+            header["labels_"].update(shape=shape, data_offsets=[start, start])
+
+        rewrite_header(path, change)
+        with pytest.raises(ValueError, match=r"c\.safetensors is "):
+            load(path)
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+    def test_pipe_is_refused(self, tmp_path):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(ValueError, match="pipe is no regular file"):
+            load(tmp_path / "pipe")
 
     def test_weights_that_do_not_fit_their_layers(self, path):
         def widen(document, tensors):
@@ -528,6 +639,33 @@ def tamper(path, change, signed=False):
         del document["sha256"]
         document["sha256"] = persistence._digest(document, tensors)
     save_file(tensors, path, {"skdeepclust": json.dumps(document)})
+
+
+def set_verbose(document, value):
+    document["estimator"]["parameters"]["verbose"] = value
+
+
+def rewrite_header(path, change):
+    """Change the header of the safetensors format."""
+    content = path.read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    header = json.loads(content[8 : 8 + length])
+    change(header)
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + content[8 + length :])
+
+
+def full_file(file):
+    """A file to which a few bytes can be written."""
+
+    class Full(io.FileIO):
+        def write(self, content):
+            super().write(content[:100])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    name = file.name
+    file.close()
+    return Full(name, "w")
 
 
 def test_header_is_that_of_a_safetensors_file(tmp_path):

@@ -130,8 +130,10 @@ def _distances_of_block(groups: list[Floats], block: Floats) -> Floats:
 def _nearest_in_block(rows: Floats, block: Floats) -> Places:
     if len(rows) == 1:
         return np.zeros(len(block), dtype=np.intp)
-    unit = _unit(rows)
+    origin = rows[0]  # an offset common to all rows would swamp their differences
     with np.errstate(over="ignore"):
+        rows, block = rows - origin, block - origin
+        unit = _unit(rows)
         rows, block = rows / unit, np.clip(block / unit, -_FARTHEST, _FARTHEST)
     center = rows.mean(axis=0)
     found, is_certain = _nearest_by_products(rows - center, block - center)
@@ -159,5 +161,6 @@ def _unit(rows: Floats) -> float:
 
 
 def _units(rows: Floats) -> Floats:
-    """The same of each row, (m,)."""
-    return np.ldexp(1.0, np.frexp(np.abs(rows).max(axis=1))[1] - 1)
+    """The same of each row, (m,); that of a row of zeros is the smallest."""
+    largest = np.abs(rows).max(axis=1)
+    return np.ldexp(1.0, np.frexp(np.maximum(largest, np.finfo(np.float64).tiny))[1] - 1)

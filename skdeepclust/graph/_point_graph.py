@@ -12,6 +12,9 @@ from ._spanning_tree import SpanningTree, spanning_tree
 
 __all__ = ["PointGraph", "point_graph"]
 
+# Distances in units of the data that float32 still holds.
+_FARTHEST = 1e30
+
 
 @dataclass(frozen=True)
 class PointGraph:
@@ -68,7 +71,8 @@ def point_graph(points: Tensor, neighbors: Tensor) -> PointGraph:
     unit = _unit(distances[:, -1], centered)
     scaled = centered / unit
     radius = float(scaled.square().sum(dim=1).mean().sqrt())
-    return PointGraph(scaled, neighbors, (distances / unit).float(), radius)
+    distances = (distances / unit).clamp(max=_FARTHEST)
+    return PointGraph(scaled, neighbors, distances.float(), radius)
 
 
 def _centered(points: Tensor) -> Tensor:

@@ -44,7 +44,9 @@ def shrinkage_whitening(
     values, vectors = torch.linalg.eigh((covariance + covariance.T) / 2)
     # Sums over float32 rows: variances below this share of the largest are rounding noise.
     kept = values > 1e-6 * values[-1].clamp(min=torch.finfo(torch.float64).tiny)
-    shrunk = torch.where(kept, strength * values + (1 - strength) * level, 1.0)
+    shrunk = strength * values + (1 - strength) * level
+    kept &= shrunk > 0  # of equal rows only the noise is left
+    shrunk = torch.where(kept, shrunk, 1.0)
     weights = torch.where(kept, shrunk.rsqrt(), 0.0)
     return mean, (vectors * weights) @ vectors.T
 

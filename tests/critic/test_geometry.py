@@ -138,3 +138,12 @@ def test_rows_on_any_scale_have_a_nearest_one(scale, other):
     wanted = nearest_distances([rows[:4], rows[4:]], X)
     np.testing.assert_allclose(distances, wanted * scale)
     assert np.isfinite(nearest_distances([rows * scale], X * other)).all()
+
+
+@pytest.mark.parametrize("scale", [1e-184, 1e184])
+@pytest.mark.parametrize("offset", [0.0, 1e294])
+def test_neither_rows_of_zeros_nor_a_common_offset_hide_differences(scale, offset):
+    rows = np.random.RandomState(0).randint(-3, 4, (15, 2)) * scale
+    rows[3] = 0.0
+    rows = np.unique(np.column_stack([rows, np.full(15, offset)]), axis=0)
+    np.testing.assert_array_equal(nearest_rows(rows, rows), np.arange(len(rows)))

@@ -80,3 +80,11 @@ def test_the_tree_joins_all_rows_and_is_computed_once(points, neighbors):
     assert len(torch.cat([graph.tree.starts, graph.tree.ends]).unique()) == 30
     assert graph.tree is graph.tree
     assert graph.to(torch.device("cpu")) is graph
+
+
+def test_an_outlier_at_any_distance_leaves_distances_finite():
+    points = torch.tensor([[0.0], [1.0], [2.0], [3.0], [1e60]], dtype=torch.float64)
+    neighbors = torch.tensor([[1, 2], [0, 2], [1, 3], [2, 1], [3, 2]])
+    graph = point_graph(points, neighbors)
+    assert bool(graph.distances.isfinite().all())
+    assert bool((graph.distances[4] > graph.distances[:4]).all())

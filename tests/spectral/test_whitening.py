@@ -152,3 +152,10 @@ def test_spectral_normalization_weights_singular_vectors_by_the_ridge(rank, ridg
     expected = torch.nn.functional.normalize((left * weights)[:, :rank], dim=1)
     found = spectral_normalization(embedding, rank, ridge)
     torch.testing.assert_close(found @ found.T, expected @ expected.T)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
+def test_noise_around_equal_rows_has_a_finite_whitener(strength):
+    noise = torch.tensor([[0.0, 1e-17], [1e-17, 0.0]], dtype=torch.float64)
+    _, whitener = shrinkage_whitening(4 * noise, torch.zeros(2), 4.0, strength)
+    assert bool(whitener.isfinite().all())
