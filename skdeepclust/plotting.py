@@ -21,6 +21,7 @@ from ._critic_display import CriticDisplay
 from ._matrix_display import ClusterMatrixDisplay
 from ._pyplot import OKABE_ITO, import_pyplot
 from ._search_display import SearchDisplay
+from ._thumbnails import check_images, draw_thumbnails
 
 __all__ = ["ClusterMatrixDisplay", "CriticDisplay", "EmbeddingDisplay", "SearchDisplay"]
 
@@ -44,6 +45,8 @@ class EmbeddingDisplay:
         Where the rows lie in the plane.
     labels : ndarray of shape (n,), default=None
         Class or cluster of each row; -1 or None is unlabelled.
+    images : ndarray of shape (n, h, w) or (n, h, w, 3), default=None
+        Picture of each row, with values from 0 to 1: as many as have room are drawn.
 
     Attributes
     ----------
@@ -54,6 +57,8 @@ class EmbeddingDisplay:
     scatter_ : matplotlib PathCollection
         All the points, the unlabelled ones first. With more than eight classes it has a path for
         each point, its marker.
+    thumbnails_ : list of matplotlib AnnotationBbox
+        Pictures of rows, in frames of the colours of their classes.
 
     Examples
     --------
@@ -66,15 +71,22 @@ class EmbeddingDisplay:
     (150, 2)
     """
 
-    def __init__(self, points: NDArray[Any], labels: NDArray[Any] | None = None) -> None:
+    def __init__(
+        self,
+        points: NDArray[Any],
+        labels: NDArray[Any] | None = None,
+        images: NDArray[Any] | None = None,
+    ) -> None:
         self.points = points
         self.labels = labels
+        self.images = images
 
     @classmethod
     def from_estimator(
         cls, estimator: Any, X: ArrayLike, y: ArrayLike | None = None, *, ax: Any = None,
-        projection: str = "pca", max_points: int | None = 5000, legend: bool = True,
-        random_state: int | np.random.RandomState | None = None, **scatter_kw: Any,
+        images: ArrayLike | None = None, projection: str = "pca", max_points: int | None = 5000,
+        legend: bool = True, random_state: int | np.random.RandomState | None = None,
+        **scatter_kw: Any,
     ) -> EmbeddingDisplay:  # fmt: skip
         """Plot ``estimator.transform(X)`` of a fitted estimator.
 
@@ -84,6 +96,8 @@ class EmbeddingDisplay:
         X : array-like of shape (n, ...)
         y : array-like of shape (n,), default=None
             Classes for the colours. None: ``estimator.predict(X)`` where there is one.
+        images : array-like of shape (n, h, w) or (n, c, h, w), default=None
+            Picture of each row. None: X itself, where it is of shape (n, c, h, w).
         ax, projection, max_points, legend, random_state, **scatter_kw
             See `from_embedding`.
 
@@ -96,16 +110,19 @@ class EmbeddingDisplay:
             raise TypeError(f"{type(estimator).__name__} cannot transform X: use from_embedding.")
         if y is None and hasattr(estimator, "predict"):
             y = estimator.predict(X)
+        if images is None and np.ndim(X) == 4:
+            images = X
         return cls.from_embedding(
-            estimator.transform(X), y, ax=ax, projection=projection, max_points=max_points,
-            legend=legend, random_state=random_state, **scatter_kw,
+            estimator.transform(X), y, ax=ax, images=images, projection=projection,
+            max_points=max_points, legend=legend, random_state=random_state, **scatter_kw,
         )  # fmt: skip
 
     @classmethod
     def from_embedding(
         cls, embedding: ArrayLike, labels: ArrayLike | None = None, *, ax: Any = None,
-        projection: str = "pca", max_points: int | None = 5000, legend: bool = True,
-        random_state: int | np.random.RandomState | None = None, **scatter_kw: Any,
+        images: ArrayLike | None = None, projection: str = "pca", max_points: int | None = 5000,
+        legend: bool = True, random_state: int | np.random.RandomState | None = None,
+        **scatter_kw: Any,
     ) -> EmbeddingDisplay:  # fmt: skip
         """Plot an embedding of any origin.
 
@@ -117,6 +134,8 @@ class EmbeddingDisplay:
             Classes or clusters for the colours; -1 or None is unlabelled, and grey.
         ax : matplotlib Axes, default=None
             Where to draw. None: a new figure.
+        images : array-like of shape (n, h, w) or (n, c, h, w), default=None
+            Picture of each row; those of points that are far enough apart are drawn.
         projection : {"pca", "tsne"}, default="pca"
             Principal components, or t-SNE: slower, for neighbourhoods instead of distances.
         max_points : int or None, default=5000
@@ -141,8 +160,9 @@ class EmbeddingDisplay:
         check_consistent_length(rows, labels)
         rng = check_random_state(random_state)
         shown = np.sort(rng.permutation(len(rows))[:max_points])
+        pictures = None if images is None else check_images(images, len(rows), shown)
         points = _project(rows[shown], projection, rng)
-        display = cls(points, None if labels is None else labels[shown])
+        display = cls(points, None if labels is None else labels[shown], pictures)
         return display.plot(ax, legend=legend, **scatter_kw)
 
     def plot(self, ax: Any = None, *, legend: bool = True, **scatter_kw: Any) -> EmbeddingDisplay:
@@ -171,7 +191,19 @@ class EmbeddingDisplay:
         else:
             self._draw_classes(self.labels, scatter_kw, legend)
         self.ax_.set(xticks=[], yticks=[])
+        self.thumbnails_ = []
+        if self.images is not None:
+            frames = self._frames(bool({"c", "color"} & scatter_kw.keys()))
+            self.thumbnails_ = draw_thumbnails(self.ax_, self.points, self.images, frames)
         return self
+
+    def _frames(self, is_colored: bool) -> list[str]:
+        """Colour of the frame of each row's picture: that of its class."""
+        if self.labels is None or is_colored:
+            return [_UNLABELLED] * len(self.points)
+        codes, classes = _label_codes(self.labels)
+        colors = _styles(len(classes))[0]
+        return [colors[i] for i in codes]
 
     def _draw(self, points: NDArray[Any], options: dict[str, Any]) -> None:
         self.scatter_ = self.ax_.scatter(*points.T, **{"s": 12, "linewidths": 0, **options})
