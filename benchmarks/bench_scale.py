@@ -158,11 +158,13 @@ def measure_metric(store: Store, options: argparse.Namespace) -> None:
         store.recall(("metric", str(n_rows)), {}, lambda found=found: found)
 
 
-def run_job(job: Mapping[str, Any], limit: float, threads: int) -> dict[str, Any]:
+def run_job(
+    job: Mapping[str, Any], limit: float, threads: int, program: str = "scale_methods.py"
+) -> dict[str, Any]:
     """What one measurement finds in a process of its own, or why it finds nothing."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
     process = subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("scale_methods.py"), json.dumps(job)],
+        [sys.executable, Path(__file__).with_name(program), json.dumps(job)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
