@@ -61,6 +61,11 @@ def spectral_clustering_loss(embedding: Tensor, y: Tensor, *, ridge: float = 0.0
     decomposition. The gradient is orthogonal to F, and nothing is learned from a batch with
     n ≤ d rows. Scaling F changes nothing but the length of the gradient.
 
+    Of float32 rows the loss is exact to 5e-5 k, and the gradient to 1e-4 of 2 ‖A‖, which is at
+    least its norm for λ = 0, whatever the condition of F is: where float32 is not accurate,
+    float64 is used. Without a ridge, singular values of F below 64 eps of the largest one count
+    as rounding noise; under a ridge that outweighs this noise none is cut off.
+
     References
     ----------
     Law, Urtasun, Zemel, "Deep Spectral Clustering Learning", ICML 2017, equations 4 to 9.

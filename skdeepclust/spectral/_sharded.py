@@ -65,7 +65,7 @@ def sharded_losses(
         dtype = leave_one_out_dtype(dtype, ridge)
     with exact_products(embedding.device.type), torch.no_grad():
         statistics = _sharded_statistics(embedding, y, n_classes, dtype, reduce)
-        solution = _solve(embedding, y, statistics, ridge, reduce)
+        solution, statistics = _solve(embedding, y, statistics, ridge, reduce)
     objective = solution.objective.to(embedding.dtype)
     if temperature is None:
         loss: Tensor = SpectralObjective.apply(embedding, y, solution)
@@ -86,13 +86,14 @@ def _sharded_statistics(
 
 def _solve(
     embedding: Tensor, y: Tensor, statistics: SpectralStatistics, ridge: float, reduce: Reduce
-) -> SpectralSolution:
+) -> tuple[SpectralSolution, SpectralStatistics]:
     """As `solve`; float64 sums where others are not accurate, as all processes see alike."""
     solution = solve_statistics(statistics, ridge)
     if solution is not None:
-        return solution
+        return solution, statistics
     n_classes = statistics.counts.shape[0]
-    wide = _sharded_statistics(embedding, y, n_classes, torch.float64, reduce)
-    if not bool(torch.isfinite(wide.gram).all()):
+    if statistics.gram.dtype != torch.float64:
+        statistics = _sharded_statistics(embedding, y, n_classes, torch.float64, reduce)
+    if not bool(torch.isfinite(statistics.gram).all()):
         raise ValueError("embedding contains NaN or infinity; finite values are needed.")
-    return solve_wide_statistics(wide, ridge)
+    return solve_wide_statistics(statistics, ridge), statistics

@@ -26,11 +26,11 @@ __all__ = [
 # Largest accepted variance inflation S_jj (S⁻¹)_jj: the squared length of a column over that
 # of its part which the other columns do not explain. The relative error of the gradient was
 # found to stay below 20 eps times it, whatever the lengths of the columns.
-_MAX_INFLATION = {torch.float32: 32.0, torch.float64: 1e7}
+MAX_INFLATION = {torch.float32: 32.0, torch.float64: 1e7}
 # Squared lengths of columns: largest accepted ratio, and the range in which neither S nor
 # its inverse loses digits to underflow in float32.
 _MAX_LENGTH_RATIO = 1e6
-_LENGTH_RANGE = (1e-30, 1e30)
+LENGTH_RANGE = (1e-30, 1e30)
 # Rounding of the entries moves singular values by about eps/2 of the largest one.
 RANK_TOLERANCE_EPS = 64.0
 # Squared singular values of Y below this share of the largest are rounding noise: an
@@ -140,10 +140,10 @@ def _is_accurate(lengths: Tensor, inverse_lengths: Tensor) -> bool:
     # One transfer from the device; the comparisons refuse NaN and infinity as well.
     worst, shortest, longest = torch.stack([inflation, *torch.aminmax(lengths)]).tolist()
     return (
-        worst <= _MAX_INFLATION[lengths.dtype]
+        worst <= MAX_INFLATION[lengths.dtype]
         and longest <= _MAX_LENGTH_RATIO * shortest
-        and shortest >= _LENGTH_RANGE[0]
-        and longest <= _LENGTH_RANGE[1]
+        and shortest >= LENGTH_RANGE[0]
+        and longest <= LENGTH_RANGE[1]
     )
 
 
@@ -186,10 +186,14 @@ def _solve_by_svd(
 
 
 def _inverse_squares(values: Tensor, ridge: float, dim: int, dtype: torch.dtype) -> Tensor:
-    """1 / (s² + λ) for the singular values s that are more than rounding noise, else 0."""
+    """1 / (s² + λ) for the singular values s that are more than rounding noise, else 0.
+
+    Under a ridge that is larger than the noise all count: there is nothing to be cut off.
+    """
     squares = values.square()
-    kept = values > RANK_TOLERANCE_EPS * torch.finfo(dtype).eps * values.max()
+    noise = RANK_TOLERANCE_EPS * torch.finfo(dtype).eps * values.max()
     level = ridge * squares.sum() / dim
+    kept = (values > noise) | (level > noise.square())
     return torch.where(kept, 1.0 / (squares + level).where(kept, torch.ones(())), 0.0)
 
 

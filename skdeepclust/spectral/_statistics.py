@@ -14,7 +14,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["CHUNK_ROWS", "SpectralStatistics", "class_codes", "gram", "spectral_statistics"]
+__all__ = [
+    "CHUNK_ROWS",
+    "SpectralStatistics",
+    "class_codes",
+    "gram",
+    "product",
+    "spectral_statistics",
+]
 
 # A product of symmetric blocks below this width is slower than the full product.
 _MIN_BLOCKED_DIM = 128
@@ -23,6 +30,10 @@ _N_BLOCKS = 4
 _MIN_SORTED_SIZE = 2**22
 # Rows converted to float64 at a time.
 CHUNK_ROWS = 8192
+# Rows added one after the other in float32: where they are alike, each addition errs to the
+# same side. Products of matrices as wide as this add up in blocks by themselves.
+_MAX_ADDED_ROWS = 4096
+_MIN_UNSPLIT_DIM = 16
 
 
 @dataclass(frozen=True)
@@ -79,8 +90,8 @@ def spectral_statistics(
     dtype = dtype or embedding.dtype
     if y.ndim == 2:
         assignment = y.to(dtype)
-        sums = _product(assignment, embedding, dtype)  # (k, d)
-        class_gram = _product(assignment, assignment, torch.float64)  # (k, k)
+        sums = _wide_product(assignment, embedding, dtype)  # (k, d)
+        class_gram = _wide_product(assignment, assignment, torch.float64)  # (k, k)
         return SpectralStatistics(gram(embedding, dtype), sums, class_gram)
     n_classes = n_classes or int(y.max()) + 1
     counts = torch.bincount(y, minlength=n_classes).to(dtype)  # (k,)
@@ -95,10 +106,10 @@ def gram(embedding: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     Where it is wide only the upper blocks are computed: 5/8 of the operations.
     """
     if dtype is not None and dtype != embedding.dtype:
-        return _product(embedding, embedding, dtype)
+        return _wide_product(embedding, embedding, dtype)
     dim = embedding.shape[1]
     if dim < _MIN_BLOCKED_DIM:
-        return embedding.T @ embedding
+        return product(embedding, embedding)
     result = embedding.new_empty(dim, dim)
     edges = [dim * i // _N_BLOCKS for i in range(_N_BLOCKS + 1)]
     for start, stop in pairwise(edges):
@@ -106,6 +117,17 @@ def gram(embedding: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         result[start:stop, start:] = stripe
         result[start:, start:stop] = stripe.T
     return result
+
+
+def product(left: Tensor, right: Tensor) -> Tensor:
+    """leftᵀ right of many rows, (d, k), in parts where either is narrow."""
+    n, dim = left.shape[0], min(left.shape[1], right.shape[1])
+    if n <= _MAX_ADDED_ROWS or dim >= _MIN_UNSPLIT_DIM or left.dtype == torch.float64:
+        return left.T @ right
+    end = n - n % _MAX_ADDED_ROWS
+    parts = [m[:end].reshape(-1, _MAX_ADDED_ROWS, m.shape[1]) for m in (left, right)]
+    total = (parts[0].transpose(1, 2) @ parts[1]).sum(dim=0, dtype=torch.float64)
+    return (total + left[end:].T @ right[end:]).to(left.dtype)
 
 
 def class_codes(y: Tensor) -> tuple[Tensor, int]:
@@ -127,6 +149,9 @@ def _class_sums(embedding: Tensor, y: Tensor, n_classes: int, dtype: torch.dtype
         embedding.dtype == dtype and embedding.numel() >= _MIN_SORTED_SIZE
     ):
         return _sorted_class_sums(embedding.to(dtype), y, n_classes)
+    at_once = max(_MAX_ADDED_ROWS, 8 * n_classes)
+    if dtype == embedding.dtype == torch.float32 and embedding.shape[0] > at_once:
+        return _class_sums_of_parts(embedding, y, n_classes, at_once)
     sums = embedding.new_zeros(n_classes, embedding.shape[1], dtype=dtype)
     for start in range(0, embedding.shape[0], CHUNK_ROWS):
         rows = slice(start, start + CHUNK_ROWS)
@@ -134,18 +159,35 @@ def _class_sums(embedding: Tensor, y: Tensor, n_classes: int, dtype: torch.dtype
     return sums  # (k, d)
 
 
+def _class_sums_of_parts(embedding: Tensor, y: Tensor, n_classes: int, at_once: int) -> Tensor:
+    """Class sums over at most `at_once` rows each, added up in float64."""
+    n, dim = embedding.shape
+    n_parts = -(-n // at_once)
+    first = n_classes * torch.arange(n_parts)
+    codes = y + first.repeat_interleave(at_once)[:n]
+    parts = embedding.new_zeros(n_parts * n_classes, dim).index_add_(0, codes, embedding)
+    total = parts.view(n_parts, n_classes, dim).sum(dim=0, dtype=torch.float64)
+    return total.to(embedding.dtype)  # (k, d)
+
+
 def _sorted_class_sums(embedding: Tensor, y: Tensor, n_classes: int) -> Tensor:
     """Class sums in a fixed order of addition, which scattered adds lack on accelerators."""
     order = torch.argsort(y, stable=True)
     counts = torch.bincount(y, minlength=n_classes)
     offsets = torch.cumsum(counts, 0) - counts
-    return functional.embedding_bag(order, embedding, offsets, mode="sum")  # (k, d)
+    # Parts of at most so many rows, each of one class; where two begin together, one is empty.
+    cuts = torch.arange(0, embedding.shape[0], _MAX_ADDED_ROWS, device=y.device)
+    starts = torch.cat([offsets, cuts]).sort().values
+    parts = functional.embedding_bag(order, embedding, starts, mode="sum").double()
+    own = torch.arange(len(starts), device=y.device)
+    first = torch.searchsorted(starts, offsets)
+    return functional.embedding_bag(own, parts, first, mode="sum").to(embedding.dtype)  # (k, d)
 
 
-def _product(left: Tensor, right: Tensor, dtype: torch.dtype) -> Tensor:
+def _wide_product(left: Tensor, right: Tensor, dtype: torch.dtype) -> Tensor:
     """leftᵀ right accumulated in `dtype`, converting a bounded number of rows at a time."""
     if left.dtype == right.dtype == dtype:
-        return left.T @ right
+        return product(left, right)
     result = torch.zeros(left.shape[1], right.shape[1], dtype=dtype, device=left.device)
     for start in range(0, left.shape[0], CHUNK_ROWS):
         rows = slice(start, start + CHUNK_ROWS)

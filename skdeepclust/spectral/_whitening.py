@@ -6,6 +6,8 @@ in it mean nothing before a choice among these maps is made.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -13,6 +15,10 @@ from torch.nn import functional
 from ._statistics import gram
 
 __all__ = ["shrinkage_whitening", "spectral_normalization", "whiten_rows"]
+
+_LEAST_VARIANCE = 1e-70
+# What the mean of equal rows may differ from them, relative to their length.
+_CENTERING_NOISE = 64 * torch.finfo(torch.float64).eps
 
 
 def shrinkage_whitening(
@@ -45,7 +51,8 @@ def shrinkage_whitening(
     # Sums over float32 rows: variances below this share of the largest are rounding noise.
     kept = values > 1e-6 * values[-1].clamp(min=torch.finfo(torch.float64).tiny)
     shrunk = strength * values + (1 - strength) * level
-    kept &= shrunk > 0  # of equal rows only the noise is left
+    # Of equal rows only the noise is left; float32 has to hold the inverse root.
+    kept &= shrunk > _LEAST_VARIANCE
     shrunk = torch.where(kept, shrunk, 1.0)
     weights = torch.where(kept, shrunk.rsqrt(), 0.0)
     return mean, (vectors * weights) @ vectors.T
@@ -75,14 +82,19 @@ def spectral_normalization(
     Returns
     -------
     Tensor of shape (n, r)
+        Of equal rows r is 0.
 
     References
     ----------
     Law, Urtasun, Zemel, "Deep Spectral Clustering Learning", ICML 2017, Algorithm 2.
     """
-    centered = embedding.double() - embedding.double().mean(dim=0)
+    exponent = math.frexp(float(embedding.abs().max()))[1]
+    # A power of two: no digit changes, and no square leaves the range.
+    centered = embedding.double() / math.ldexp(1.0, exponent - 1)
+    noise = centered.square().sum() * _CENTERING_NOISE**2
+    centered -= centered.mean(dim=0)
     values, vectors = torch.linalg.eigh(gram(centered))
-    kept = int((values > 1e-10 * values[-1]).sum()) if bool(values[-1] > 0) else 0
+    kept = int((values > torch.maximum(1e-10 * values[-1], noise)).sum())
     kept = kept if rank is None else min(kept, rank)
     leading = values[values.numel() - kept :].flip(0)  # s² (r,)
     scores = centered @ vectors[:, values.numel() - kept :].flip(1)  # U Σ (n, r)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from skdeepclust.spectral import leave_one_out_loss
+from skdeepclust.spectral import leave_one_out_dtype, leave_one_out_loss
 
 
 def draw(n=18, d=4, k=3, seed=0, dtype=torch.float64):
@@ -164,3 +164,153 @@ def test_bad_arguments_are_named(changes, message):
     arguments = {"embedding": embedding, "y": y} | changes
     with pytest.raises(ValueError, match=message):
         leave_one_out_loss(arguments.pop("embedding"), arguments.pop("y"), **arguments)
+
+
+# Numerical adversaries, against systems of equations in float64.
+
+
+def loss_and_gradient(embedding, y, **options):
+    leaf = embedding.clone().requires_grad_()
+    loss = leave_one_out_loss(leaf, y, **options)
+    loss.backward()
+    return loss.detach(), leaf.grad
+
+
+def reference(embedding, y, ridge, temperature):
+    """Loss, gradient by autograd, and the gradient of rows that are all wrong."""
+    unit = float(embedding.abs().max())
+    rows = (embedding.double() / unit).requires_grad_()
+    assignment = functional.one_hot(y).double()
+    assignment = assignment[:, assignment.any(dim=0)]
+    n, d = rows.shape
+    level = max(ridge, 1e-6) * rows.square().mean() * n
+    shift, sums = level * torch.eye(d, dtype=torch.float64), rows.T @ assignment
+    if n <= d:  # the residuals from F Fᵀ
+        inverse = torch.linalg.inv(rows @ rows.T + level * torch.eye(n, dtype=torch.float64))
+        predicted = assignment - (inverse @ assignment) / inverse.diagonal()[:, None]
+    else:
+        others = rows.T @ rows - rows[:, :, None] * rows[:, None, :] + shift
+        maps = torch.linalg.solve(others, sums - rows[:, :, None] * assignment[:, None, :])
+        predicted = (rows[:, None, :] @ maps).squeeze(1)
+    loss = -(assignment * torch.log_softmax(predicted / temperature, dim=1)).sum() / n
+    (gradient,) = torch.autograd.grad(loss, rows)
+    size = torch.linalg.solve(rows.T @ rows + shift, sums).norm() / (temperature * n**0.5)
+    unit_gradient = max(float(size.detach()), float(gradient.norm())) / unit
+    return loss.detach(), gradient / unit, unit_gradient
+
+
+def adversary(kind):
+    """Float32 rows and labels."""
+    rows, y = draw(n=200, d=8, k=5)
+    kind, _, amount = kind.partition(" ")
+    if kind == "condition":
+        rows = rows * float(amount) ** -torch.linspace(0, 1, 8, dtype=torch.float64)
+    elif kind == "spread":
+        rows = draw(1, 8, seed=1)[0] + float(amount) * rows
+    elif kind == "deficient":
+        rows = (2 * rows[:, :3]).round() @ (2 * rows[:3]).round()
+    elif kind == "duplicates":
+        rows = torch.cat([rows, -rows, torch.ones(200, 2), torch.zeros(200, 1)], dim=1)
+    elif kind == "alone":  # classes of one row, some far away
+        y = torch.arange(200).clamp(max=6)
+        rows[:6] *= float(amount)
+    elif kind == "imbalance":
+        rows = 1.0 + draw(12_000, 3)[0]
+        y = (torch.arange(12_000) == 77).long()
+    elif kind == "classes":
+        rows = draw(5, 8)[0][y]
+    else:
+        rows, y = draw(9, 20, k=4)
+    return rows.float(), y
+
+
+@pytest.mark.parametrize("ridge", [0.0, 1e-6, 1e-3, 0.01, 1.0])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "condition 1e3", "condition 1e6", "condition 1e12", "spread 1e-3", "spread 1e-6",
+        "spread 0", "deficient", "duplicates", "alone 1", "alone 1e3", "imbalance", "classes",
+        "wide",
+    ],
+)  # fmt: skip
+def test_float32_is_within_bounds_of_float64(kind, ridge):
+    rows, y = adversary(kind)
+    for scale, temperature in ((1e-20, 0.02), (1.0, 0.04), (1e20, 0.25)):
+        embedding = (rows.double() * scale).float()
+        loss, gradient = loss_and_gradient(embedding, y, ridge=ridge, temperature=temperature)
+        expected_loss, expected, unit = reference(embedding, y, ridge, temperature)
+        assert abs(float(loss) - float(expected_loss)) <= 5e-5 / temperature
+        assert gradient.isfinite().all()
+        assert (gradient.double() - expected).norm() <= 1e-4 * unit
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-30, 1e30, 1e200])
+def test_float64_scales_change_only_the_length_of_the_gradient(scale):
+    embedding, y = draw()
+    loss, gradient = loss_and_gradient(embedding, y, ridge=0.1)
+    scaled_loss, scaled = loss_and_gradient(embedding * scale, y, ridge=0.1)
+    torch.testing.assert_close(scaled_loss, loss)
+    torch.testing.assert_close(scaled * scale, gradient)
+
+
+def test_gradient_where_a_row_is_all_there_is_of_a_direction():
+    """1 - h is 1e-7 for the first row; it must be neither rounded nor clamped."""
+    embedding, y = draw(n=12, d=4, k=3)
+    embedding[:, 3] = 0
+    embedding[0, 3] = 100.0
+    expected_loss, expected, _ = reference(embedding, y, 1e-6, 0.3)
+    loss, gradient = loss_and_gradient(embedding, y, ridge=1e-6, temperature=0.3)
+    torch.testing.assert_close(loss, expected_loss)
+    assert (gradient - expected).norm() <= 1e-6 * expected.norm()
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-40, 1e40, 1e308])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_scale_of_the_assignments_does_not_matter(scale, dtype):
+    embedding, y = draw(dtype=dtype)
+    shares = torch.rand(18, 3, generator=torch.Generator().manual_seed(1)).double()
+    expected = leave_one_out_loss(embedding, shares)
+    torch.testing.assert_close(leave_one_out_loss(embedding, shares * scale), expected)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+@pytest.mark.parametrize("ridge", [0.0, 1.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_values_that_are_not_finite_raise(value, ridge, dtype):
+    embedding, y = draw(dtype=dtype)
+    embedding[3, 1] = value
+    with pytest.raises(ValueError, match="embedding contains NaN or infinity"):
+        leave_one_out_loss(embedding, y, ridge=ridge)
+
+
+@pytest.mark.parametrize("kind", ["classes", "soft", "unassigned rows"])
+@pytest.mark.parametrize("ridge", [1e-6, 1e-4, 1e-2])
+def test_gradient_of_fewer_rows_than_dimensions(kind, ridge):
+    """Each row is alone in its direction: P is Y but for λ."""
+    embedding, y = draw(n=9, d=12, k=3)
+    if kind != "classes":
+        y = torch.rand(9, 3, generator=torch.Generator().manual_seed(2)).double()
+    if kind == "unassigned rows":
+        y[::4] = 0
+    shares = functional.one_hot(y).double() if y.ndim == 1 else functional.normalize(y, p=1, dim=1)
+    leaf = embedding.clone().requires_grad_()
+    level = ridge * leaf.square().sum() / 12
+    inverse = torch.linalg.inv(leaf @ leaf.T + level * torch.eye(9, dtype=torch.float64))
+    predicted = shares - (inverse @ shares) / inverse.diagonal()[:, None]
+    wanted = -(shares * torch.log_softmax(predicted / 0.3, dim=1)).sum() / shares.sum()
+    wanted.backward()
+    loss, gradient = loss_and_gradient(embedding, y, ridge=ridge, temperature=0.3)
+    torch.testing.assert_close(loss, wanted.detach())
+    assert (gradient - leaf.grad).norm() <= 1e-5 * leaf.grad.norm()
+
+
+def test_an_infinite_temperature_is_refused():
+    embedding, y = draw()
+    with pytest.raises(ValueError, match="temperature must be > 0 and finite, got inf"):
+        leave_one_out_loss(embedding, y, temperature=torch.inf)
+
+
+def test_single_precision_from_a_ridge_of_a_hundredth_on():
+    assert leave_one_out_dtype(torch.float32, 0.01) is torch.float32
+    assert leave_one_out_dtype(torch.float32, 0.0099) is torch.float64
+    assert leave_one_out_dtype(torch.float64, 1.0) is torch.float64

@@ -142,3 +142,32 @@ def test_collinear_features_give_the_shortest_map():
 @pytest.mark.parametrize("ridge", [0.0, 1.0])
 def test_constant_features_give_the_zero_map(ridge):
     assert not solution(torch.zeros(6, 2), torch.tensor([0, 0, 0, 1, 1, 1]), 2, ridge).any()
+
+
+@pytest.mark.parametrize("ridge", [1e-6, 1e-3, 1.0])
+@pytest.mark.parametrize("condition", [1.0, 1e3, 1e6, 1e9, 1e12])
+@pytest.mark.parametrize(("n", "p"), [(60, 12), (12, 60)])
+def test_map_under_a_ridge_whatever_the_condition(n, p, condition, ridge):
+    features, y = make_problem(n, p, 4)
+    left, _, right = torch.linalg.svd(features, full_matrices=False)
+    values = condition ** -torch.linspace(0, 1, 12, dtype=torch.float64)
+    level = ridge * values.square().sum() / p
+    inverse = values / (values.square() + level)
+    expected = right.T @ (inverse[:, None] * (left.T @ normalized(y, 4)))
+    bad = (left * values) @ right
+    found = solution(bad, y, 4, ridge) if n > p else dual_linear_solution(bad, y, 4, ridge)
+    assert (found - expected).norm() <= 1e-6 * expected.norm()
+
+
+@pytest.mark.parametrize("condition", [1.0, 1e3, 1e6, 1e9, 1e12])
+def test_no_strong_direction_is_lost_without_a_ridge(condition):
+    """Directions above 1e-6 of the longest are solved for, whatever becomes of weaker ones."""
+    features, y = make_problem(60, 8, 4)
+    left = torch.linalg.svd(features, full_matrices=False)[0]
+    values = condition ** -torch.linspace(0, 1, 8, dtype=torch.float64)
+    bad = left * values
+    best = 4 - (left[:, values > 1e-6].T @ normalized(y, 4)).square().sum()
+    mapping = solution(bad, y, 4, 0.0)
+    assert mapping.isfinite().all()
+    basis = torch.linalg.qr(bad @ mapping)[0]
+    assert 4 - (basis.T @ normalized(y, 4)).square().sum() <= best + 1e-6

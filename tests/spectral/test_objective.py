@@ -14,6 +14,7 @@ from torch.nn.functional import normalize, one_hot
 
 from skdeepclust import spectral_clustering_loss
 from skdeepclust.spectral import SpectralStatistics, solve_statistics, spectral_statistics
+from skdeepclust.spectral._objective import exact_products
 
 RIDGES = [0.0, 1e-3, 1.0]
 
@@ -484,6 +485,103 @@ def test_half_precision_is_computed_in_float32(dtype):
     assert torch.equal(gradient, wide_gradient.to(dtype))
 
 
+# Numerical adversaries, against a singular value decomposition in float64.
+
+LOSS_BOUND, GRADIENT_BOUND = 5e-5, 1e-4  # units: k, and the gradient of rows that are all wrong
+TOLERANCE = 64 * torch.finfo(torch.float32).eps
+
+
+def svd_loss_and_gradient(embedding, y, ridge):
+    """Loss, gradient and 2 ‖A‖ of float32 rows."""
+    unit = float(embedding.abs().max()) or 1.0
+    rows, assignment = embedding.double() / unit, as_matrix(y)
+    targets = assignment / assignment.sum(0).sqrt()
+    left, values, right = torch.linalg.svd(rows, full_matrices=False)
+    level = ridge * values.square().sum() / rows.shape[1]
+    kept = (values > TOLERANCE * values.max()) | (level > 0)
+    inverse = torch.where(kept, values / (values.square() + level), 0.0).nan_to_num(0.0)
+    loadings = right.T @ (inverse[:, None] * (left.T @ targets))
+    fitted = left @ ((values * inverse)[:, None] * (left.T @ targets))
+    gradient = 2 * (fitted - targets) @ loadings.T
+    gradient += 2 * ridge / rows.shape[1] * loadings.square().sum() * rows
+    loss = targets.shape[1] - (targets * fitted).sum()
+    return loss, gradient / unit, 2 * loadings.norm() / unit
+
+
+def adversary(kind, condition):
+    """Float32 rows and labels."""
+    y = labels(300, 5)
+    values = condition ** -torch.linspace(0, 1, 8, dtype=torch.float64)
+    alone = torch.arange(300) < 6
+    rows = {
+        "columns": lambda: normal(300, 8) * values,
+        "mixed": lambda: torch.linalg.qr(normal(300, 8))[0] * values @ normal(8, 8, seed=1),
+        "nearly equal rows": lambda: normal(1, 8) + normal(300, 8, seed=1) / condition,
+        "equal rows": lambda: normal(1, 8).expand(300, 8),
+        "equal rows in a class": lambda: normal(5, 8)[y],
+        "line": lambda: normal(1, 8) + normal(300, 1, seed=1) * normal(1, 8, seed=2),
+        "duplicates": lambda: normal(300, 4).repeat(1, 2) * torch.tensor([1.0] * 4 + [4.0] * 4),
+        "constants": lambda: torch.cat([normal(300, 4), torch.ones(300, 1).double()], dim=1),
+        "deficient": lambda: (2 * normal(300, 3)).round() @ (2 * normal(3, 8)).round(),
+        "classes of one": lambda: normal(300, 8) * (1 + 1e3 * alone[:, None]),
+        "imbalance": lambda: normal(1, 4) + normal(12_000, 4, seed=1),
+        "more columns than rows": lambda: normal(9, 20),
+    }[kind]()
+    if kind == "classes of one":
+        y = torch.arange(300).clamp(max=6)
+    if kind == "imbalance":
+        y = (torch.arange(12_000) == 77).long()
+    return rows.float(), y[: len(rows)]
+
+
+ADVERSARIES = [
+    *((kind, c) for kind in ("columns", "mixed") for c in (1.0, 1e3, 1e6, 1e9, 1e12)),
+    *(("nearly equal rows", c) for c in (1e3, 1e6)),
+    *(
+        (kind, 1.0)
+        for kind in (
+            "equal rows",
+            "equal rows in a class",
+            "line",
+            "duplicates",
+            "constants",
+            "deficient",
+            "classes of one",
+            "imbalance",
+            "more columns than rows",
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("ridge", [0.0, 1e-6, 1e-3, 1.0])
+@pytest.mark.parametrize("kind, condition", ADVERSARIES)
+def test_float32_is_within_bounds_of_float64(kind, condition, ridge):
+    rows, y = adversary(kind, condition)
+    for scale in (1e-20, 1.0, 1e20):
+        embedding = (rows.double() * scale).float()
+        loss, gradient = loss_and_gradient(embedding, y, ridge)
+        expected_loss, expected, unit = svd_loss_and_gradient(embedding, y, ridge)
+        assert abs(float(loss) - float(expected_loss)) <= LOSS_BOUND * len(y.unique())
+        assert gradient.isfinite().all()
+        assert (gradient.double() - expected).norm() <= GRADIENT_BOUND * unit
+
+
+@pytest.mark.parametrize("condition", [1.0, 1e3, 1e6, 1e9, 1e12])
+@pytest.mark.parametrize("scale", [1e-150, 1.0, 1e150])
+def test_float64_is_within_eps_times_the_condition(condition, scale):
+    """Columns whose lengths alone make the condition: without them all is exact."""
+    basis, y = torch.linalg.qr(normal(200, 8))[0], labels(200, 5)
+    lengths = scale * condition ** -torch.linspace(0, 1, 8, dtype=torch.float64)
+    loss, gradient = loss_and_gradient(basis * lengths, y)
+    targets = as_matrix(y) / as_matrix(y).sum(0).sqrt()
+    loadings = (basis.T @ targets) / lengths[:, None]
+    expected = 2 * (basis @ (basis.T @ targets) - targets) @ (loadings / loadings.norm()).T
+    bound = 1e-8 + 8 * torch.finfo(torch.float64).eps * condition
+    torch.testing.assert_close(loss, 5 - (basis.T @ targets).square().sum(), rtol=0, atol=5 * bound)
+    assert (gradient / loadings.norm() - expected).norm() <= 2 * bound
+
+
 # Bad input.
 
 
@@ -537,3 +635,25 @@ def test_values_that_are_not_finite_raise(value, ridge, dtype):
     embedding[4, 1] = value
     with pytest.raises(ValueError, match="embedding contains NaN or infinity"):
         spectral_clustering_loss(embedding, labels(12, 3), ridge=ridge)
+
+
+@pytest.fixture
+def tf32():
+    """What exact products go without is allowed."""
+    allowed = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = True
+    yield
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+
+
+def test_products_are_exact_inside_autocast_and_left_as_they_were(tf32):
+    """Also after an error; without autocast nothing of the processor is touched."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        with pytest.raises(ZeroDivisionError), exact_products("cpu"):
+            assert not torch.is_autocast_enabled("cpu")
+            assert not torch.backends.cuda.matmul.allow_tf32
+            raise ZeroDivisionError
+        assert torch.is_autocast_enabled("cpu")
+        assert torch.backends.cuda.matmul.allow_tf32
+    with exact_products("cpu"):
+        assert torch.backends.cuda.matmul.allow_tf32

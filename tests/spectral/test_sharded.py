@@ -133,3 +133,32 @@ def test_not_a_number_in_one_part_is_an_error_in_all(temperature):
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(work, range(2)))
     assert len(errors) == 2
+
+
+@pytest.mark.parametrize("temperature", [None, 0.1])
+@pytest.mark.parametrize("scale", [1e-25, 1e-19, 1e19, 1e25])
+@pytest.mark.parametrize("ridge", [0.0, 1.0])
+def test_float32_scales(ridge, scale, temperature):
+    """Squares that float32 cannot hold are summed in double precision, in all processes."""
+    F, y = make_batch(dtype=torch.float32)
+    options = {"ridge": ridge} | ({} if temperature is None else {"temperature": temperature})
+    loss = spectral_clustering_loss if temperature is None else leave_one_out_loss
+    wanted, gradient = run_whole(F, lambda F: loss(F, y, **options))
+    losses, _, found, _ = run_sharded(F * scale, y, 4, [25, 15], **options)
+    total = losses[0] if temperature is None else losses.sum()
+    torch.testing.assert_close(total, wanted, rtol=1e-4, atol=1e-5)
+    assert (found.double() * scale - gradient).norm() < 1e-4 * gradient.norm()
+
+
+@pytest.mark.parametrize("temperature", [None, 0.1])
+@pytest.mark.parametrize("spread", [1e-3, 1e-6, 0.0])
+def test_collapsed_rows(spread, temperature):
+    F, y = make_batch(dtype=torch.float32)
+    F = functional.normalize(torch.arange(1.0, 6.0) + spread * F, dim=1)
+    options = {"ridge": 0.1} | ({} if temperature is None else {"temperature": temperature})
+    loss = spectral_clustering_loss if temperature is None else leave_one_out_loss
+    wanted, gradient = run_whole(F, lambda F: loss(F, y, **options))
+    losses, _, found, _ = run_sharded(F, y, 4, [25, 0, 15], **options)
+    total = losses[0] if temperature is None else losses.sum()
+    torch.testing.assert_close(total, wanted, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found, gradient, rtol=0, atol=1e-4 * float(gradient.norm()) + 1e-6)

@@ -158,3 +158,47 @@ def test_a_small_but_real_direction_of_the_assignments_counts_in_float32():
     assignment = torch.rand(200, 10, generator=generator)
     assignment[:, 9] = assignment[:, 8] + 1e-3 * assignment[:, 9]
     assert normalizer(spectral_statistics(torch.ones(200, 1), assignment))[1] == 10
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_under_a_ridge_no_direction_is_cut_off(dtype):
+    """A short column has the longest row of A: what is below the rank's tolerance still counts."""
+    embedding = with_condition(200, 3, 2.0) * torch.tensor([1.0, 1.0, 5e-6])
+    embedding, y = embedding.to(dtype), labels(200, 4)
+    wide = embedding.double()
+    level = 1e-6 * wide.square().sum() / 3
+    targets = one_hot(y, 4).double() / one_hot(y, 4).double().sum(0).sqrt()
+    second = wide.T @ wide + level * torch.eye(3, dtype=torch.float64)
+    loadings = torch.linalg.solve(second, wide.T @ targets)
+    assert loadings[2].norm() > 2 * loadings[:2].norm()
+    expected = 2 * (wide @ loadings - targets) @ loadings.T
+    expected += 2e-6 / 3 * loadings.square().sum() * wide
+    found = solve(embedding, y, 4, 1e-6).gradient(embedding, y).double()
+    assert (found - expected).norm() < 1e-4 * expected.norm()
+
+
+def test_rounding_noise_is_cut_off_under_a_tiny_ridge():
+    generator = torch.Generator().manual_seed(0)
+    embedding = torch.randn(200, 3, generator=generator) @ torch.randn(3, 6, generator=generator)
+    y = labels(200, 4)
+    none, tiny = (solve(embedding, y, 4, ridge).gradient(embedding, y) for ridge in (0.0, 1e-13))
+    assert (tiny - none).norm() < 1e-4 * none.norm()
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e-3, 1e3])
+def test_normalizer_does_not_depend_on_the_scale_of_the_assignments(scale):
+    generator = torch.Generator().manual_seed(0)
+    assignment = torch.rand(30, 4, generator=generator, dtype=torch.float64)
+    assignment[:, 3] = assignment[:, 2]
+    scales, rank = normalizer(spectral_statistics(torch.ones(30, 1).double(), scale * assignment))
+    assert rank == 3
+    basis = scale * assignment @ scales  # J (n, rank)
+    projector = assignment @ torch.linalg.pinv(assignment, rtol=1e-8)
+    torch.testing.assert_close(basis @ basis.T, projector, rtol=0, atol=1e-6)
+
+
+def test_normalizer_of_a_single_column():
+    assignment = torch.tensor([[3.0], [0.0], [4.0]], dtype=torch.float64)
+    scales, rank = normalizer(spectral_statistics(torch.ones(3, 1).double(), assignment))
+    assert rank == 1
+    torch.testing.assert_close(scales.abs(), torch.tensor([[0.2]], dtype=torch.float64))

@@ -84,7 +84,15 @@ def test_sorted_class_sums_equal_scattered_ones():
 
 @pytest.mark.parametrize(
     "labels",
-    [[0, 1, 2], [5, 5, 9, 5], [-3, 7, -3, 0], [10**15, 4, 10**15, -(10**15)], [3, 0, 0, 3], [7]],
+    [
+        [0, 1, 2],
+        [5, 5, 9, 5],
+        [-3, 7, -3, 0],
+        [10**15, 4, 10**15, -(10**15)],
+        [3, 0, 0, 3],
+        [3, 0, 1],
+        [7],
+    ],
 )
 def test_class_codes_are_a_renaming(labels):
     y = torch.tensor(labels)
@@ -101,3 +109,39 @@ def test_large_batches_take_the_sorted_sums(monkeypatch):
     monkeypatch.setattr(module, "_MIN_SORTED_SIZE", 300)
     monkeypatch.setattr(module, "CHUNK_ROWS", None)  # no chunks are needed any more
     torch.testing.assert_close(module._class_sums(embedding, y, 9, torch.float32), expected)
+
+
+@pytest.mark.parametrize("n", [1_024, 20_000, 1_000_000])
+@pytest.mark.parametrize("is_sorted", [False, True])
+def test_sums_of_many_equal_rows_keep_their_digits(n, is_sorted, monkeypatch):
+    """Added one by one in float32, a million times 0.1 would give 100,958."""
+    if is_sorted:
+        monkeypatch.setattr(module, "_MIN_SORTED_SIZE", 1)
+    embedding = torch.full((n, 2), 0.1)
+    y = torch.zeros(n, dtype=torch.long)
+    y[n // 2] = 3
+    statistics = spectral_statistics(embedding, y, 5)
+    counts = torch.tensor([n - 1, 0, 0, 1, 0], dtype=torch.float64)
+    expected = counts[:, None] * embedding[:1].double()
+    torch.testing.assert_close(statistics.sums.double(), expected, rtol=5e-5, atol=0)
+    second = torch.full((2, 2), n * float(embedding[0, 0]) ** 2, dtype=torch.float64)
+    torch.testing.assert_close(statistics.gram.double(), second, rtol=5e-5, atol=0)
+
+
+@pytest.mark.parametrize("n", [4_096, 4_097, 8_192, 9_000])
+def test_class_sums_of_parts_equal_a_one_hot_product(n, monkeypatch):
+    embedding, y = make_batch(n, 3, 7, dtype=torch.float32)
+    y[y == 4] = 5  # an empty class
+    expected = one_hot(y, 9).double().T @ embedding.double()
+    for size in (2**22, 1):
+        monkeypatch.setattr(module, "_MIN_SORTED_SIZE", size)
+        found = module._class_sums(embedding, y, 9, torch.float32).double()
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-4)
+
+
+def test_classes_are_counted_where_their_number_is_not_given():
+    embedding, y = make_batch(20, 3, 4)
+    y[0] = 6  # 4 and 5 have no rows
+    found = spectral_statistics(embedding, y)
+    assert found.counts.shape == (7,)
+    assert_same(found, spectral_statistics(embedding, y, 7))

@@ -124,8 +124,7 @@ def test_rank_argument_never_adds_noise_directions():
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e6 / 3])
 def test_collapsed_embedding_has_no_direction(value):
     result = spectral_normalization(torch.full((10, 3), value))
-    assert result.isfinite().all()
-    assert result.shape[0] == 10
+    assert result.shape == (10, 0)
 
 
 def test_more_columns_than_rows():
@@ -159,3 +158,46 @@ def test_noise_around_equal_rows_has_a_finite_whitener(strength):
     noise = torch.tensor([[0.0, 1e-17], [1e-17, 0.0]], dtype=torch.float64)
     _, whitener = shrinkage_whitening(4 * noise, torch.zeros(2), 4.0, strength)
     assert bool(whitener.isfinite().all())
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-20, 1e20, 1e200])
+def test_scale_does_not_matter_to_spectral_normalization(scale):
+    embedding = make_embedding()
+    result = spectral_normalization(embedding * scale)
+    torch.testing.assert_close(result.abs(), spectral_normalization(embedding).abs())
+
+
+@pytest.mark.parametrize("spread", [1.0, 1e-3, 1e-6])
+@pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
+def test_whitening_of_nearly_equal_float32_rows(spread, strength):
+    """The rows' own rounding, eps times the mean's length, is spread with them."""
+    embedding = (3.0 + spread * make_embedding()).float()
+    wide = embedding.double()
+    mean, whitener = whitening(wide, strength)
+    found = whiten_rows(embedding, mean.float(), whitener.float()).double()
+    left, values, right = torch.linalg.svd(wide - wide.mean(0), full_matrices=False)
+    variances = values.square() / 80
+    shrunk = strength * variances + (1 - strength) * variances.mean()
+    expected = left * (values / shrunk.sqrt()) @ right
+    error = (found * expected.norm(dim=1, keepdim=True) - expected).norm() / expected.norm()
+    assert error <= 1e-4 + 8 * torch.finfo(torch.float32).eps * wide.mean(0).norm() / min(
+        shrunk.sqrt()
+    )
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e-33, 1e-36, 1e-40, 1e18])
+def test_whitener_fits_into_float32(scale):
+    embedding = (make_embedding() * scale).float()
+    wide = embedding.double()
+    mean, whitener = whitening(wide, 1.0)
+    assert whitener.float().isfinite().all()
+    assert whiten_rows(embedding, mean.float(), whitener.float()).isfinite().all()
+    assert whitener.any() == (scale > 1e-35)
+
+
+def test_rows_that_differ_in_one_last_digit_have_a_direction():
+    embedding = torch.full((1000, 20), 1 / 3)
+    embedding[7, 3] = embedding[7, 3].nextafter(torch.tensor(1.0))
+    result = spectral_normalization(embedding)
+    assert result.shape == (1000, 1)
+    assert result[7] * result[0] < 0
