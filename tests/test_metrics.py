@@ -439,6 +439,10 @@ class TestCriticScorer:
         with pytest.raises(NotFittedError):
             critic_scorer(ClusteringCritic())
 
+    def test_repr_names_the_critic(self):
+        silhouette = Silhouette()
+        assert repr(critic_scorer(silhouette)) == f"critic_scorer({silhouette!r})"
+
     def test_refuses_what_is_no_clusterer(self):
         X, _ = blobs()
         for model in (PCA(2), make_pipeline(StandardScaler(), PCA(2))):

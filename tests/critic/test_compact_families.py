@@ -27,3 +27,14 @@ def test_draws_follow_the_seed(name):
     first, again, other = (np.concatenate(make(name, seed)[1]) for seed in (3, 3, 4))
     np.testing.assert_array_equal(first, again)
     assert first.shape != other.shape or np.abs(first - other).max() > 0
+
+
+@pytest.mark.parametrize("p", [1, 3])
+def test_data_without_structure_are_one_cluster_of_every_kind(p):
+    for seed in range(20):  # five kinds
+        (rows,) = COMPACT_FAMILIES["no_structure"].make(
+            np.random.RandomState(seed), np.array([20, 11]), p
+        )
+        assert rows.shape == (31, p)
+        assert np.isfinite(rows).all()
+        assert len(np.unique(rows, axis=0)) == 31

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skdeepclust.critic import FAMILIES, draw_dataset
+from skdeepclust.critic import FAMILIES, _synthetic, draw_dataset
 from skdeepclust.critic._synthetic import separation
 
 
@@ -99,3 +99,11 @@ def test_separation_counts_rows_with_mostly_own_neighbours():
     known = separation(X, np.array([0, 0, 0, 0, 1, 1, 1, 1, 0]))
     np.testing.assert_allclose(known, [0.8, 1.0])
     np.testing.assert_allclose(separation(X, np.array([0, 0, 0, 0, 1, 1, 1, 1, -1])), 1.0)
+
+
+def test_families_without_valid_sets_are_given_up(monkeypatch):
+    rows, labels = np.ones((40, 2), dtype=np.float32), np.arange(40) % 2
+    useless = iter([(rows * np.nan, labels), (rows, labels), (rows[:3], labels[:3])] * 1000)
+    monkeypatch.setattr(_synthetic, "_attempt", lambda rng, family: next(useless))
+    with pytest.raises(RuntimeError, match="No valid data set of the family 'no_structure'"):
+        draw(0, ["no_structure"])

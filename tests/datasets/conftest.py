@@ -181,7 +181,7 @@ class Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    def do_GET(self):  # noqa: N802
+    def do_GET(self):
         name = self.path.rsplit("/")[-1]
         self.server.asked.append(name)
         if self.server.errors or name not in self.server.content:

@@ -175,6 +175,25 @@ def test_size_with_a_critic_on_top():
     assert 30_000 < critic + sum(weight.numel() for weight in encoder.parameters()) < 60_000
 
 
+def test_sizes_of_the_shipped_weights():
+    """Files of critics have weights of these shapes."""
+    shapes = {name: tuple(weight.shape) for name, weight in make_encoder().state_dict().items()}
+    assert shapes == {
+        "node_network.0.weight": (64, 18),
+        "node_network.0.bias": (64,),
+        "node_network.2.weight": (32, 64),
+        "node_network.2.bias": (32,),
+        "rounds.0.own.weight": (32, 32),
+        "rounds.0.own.bias": (32,),
+        "rounds.0.neighbors.weight": (32, 32),
+        "cluster_network.0.weight": (64, 83),
+        "cluster_network.0.bias": (64,),
+        "cluster_network.2.weight": (64, 64),
+        "cluster_network.2.bias": (64,),
+    }
+    assert make_encoder().embedding_dim == 260
+
+
 def test_unknown_kind_is_refused():
     with pytest.raises(ValueError, match="kind must be one of .* got 'radius'"):
         GraphEncoder(kind="radius")
@@ -241,6 +260,53 @@ def test_loss_depends_on_the_generator_alone(points, neighbors, labels):
         for seed in (0, 0, 1)
     )
     assert first == again != other
+
+
+def mean_over_pairs(nodes, codes, pairs):
+    """The loss on drawn pairs of all clusterings, pair by pair."""
+    same, cut, far = [], [], []
+    for i, (rows, close, other) in enumerate(
+        zip(*(drawn.tolist() for drawn in pairs), strict=True)
+    ):
+        for a, b, c in zip(rows, close, other, strict=True):
+            near, distant = (nodes[i, a] @ nodes[i, end] for end in (b, c))
+            first, second, third = codes[i, a], codes[i, b], codes[i, c]
+            if first >= 0 and second >= 0:
+                joined = first == second
+                (same if joined else cut).append(softplus(-near if joined else near))
+            if first >= 0 and third >= 0 and first != third:
+                far.append(softplus(distant))
+    means = [float(sum(values)) / max(1, len(values)) for values in (same, cut, far)]
+    return means[0] / 2 + means[1] / 4 + means[2] / 4
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("n_pairs", [1, 40])
+@pytest.mark.parametrize("clusterings", [[0], [3], [0, 1, 2, 3]])
+def test_loss_is_the_mean_over_drawn_pairs(points, neighbors, labels, clusterings, n_pairs, seed):
+    graph, some = point_graph(points, neighbors[:, :3]), population(labels[clusterings])
+    nodes = torch.randn(len(some.codes), 30, 4, generator=generator(9), dtype=torch.float64)
+    loss = reconstruction_loss(nodes, graph, some, generator(seed), n_pairs=n_pairs)
+    pairs = module._sample_pairs(graph.neighbors, len(nodes), n_pairs, generator(seed))
+    assert [drawn.shape for drawn in pairs] == [(len(nodes), n_pairs)] * 3
+    assert float(loss) == pytest.approx(mean_over_pairs(nodes, some.codes, pairs))
+
+
+def test_loss_has_1024_pairs_of_each_kind(points, neighbors, labels):
+    graph, clusterings = point_graph(points, neighbors), population(labels)
+    nodes = torch.randn(4, 30, 3, generator=generator())
+    loss = reconstruction_loss(nodes, graph, clusterings, generator())
+    expected = reconstruction_loss(nodes, graph, clusterings, generator(), n_pairs=1024)
+    assert float(loss) == float(expected)
+
+
+def test_loss_without_a_generator(points, neighbors, labels):
+    graph, clusterings = point_graph(points, neighbors), population(labels)
+    nodes = torch.randn(4, 30, 3, generator=generator())
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        loss = reconstruction_loss(nodes, graph, clusterings)
+    assert float(loss) == float(reconstruction_loss(nodes, graph, clusterings, generator(7)))
 
 
 class _Largest(TorchDispatchMode):

@@ -7,7 +7,7 @@ import torch
 
 from skdeepclust.graph import N_DESCRIPTORS, node_descriptors, point_graph, population
 from skdeepclust.graph import _descriptors as module
-from skdeepclust.graph._spanning_tree import spanning_tree
+from skdeepclust.graph._spanning_tree import SpanningTree, spanning_tree
 
 
 def log(ratio):
@@ -135,10 +135,24 @@ def test_centroid_distances(points, labels):
             assert float(other[i, j]) == pytest.approx(min(rest, default=math.inf))
 
 
-def test_blocks_of_rows_change_nothing(points, neighbors, labels, monkeypatch):
+@pytest.mark.parametrize("cells", [1, 7 * 25])
+def test_blocks_of_rows_change_nothing(points, neighbors, labels, cells, monkeypatch):
     expected = describe(points, neighbors, labels)
-    monkeypatch.setattr(module, "_BLOCK_CELLS", 7 * 25)
+    monkeypatch.setattr(module, "_BLOCK_CELLS", cells)
     torch.testing.assert_close(describe(points, neighbors, labels), expected)
+
+
+def test_behind_a_gap_is_a_hundredth_of_many_rows():
+    """Fewer are outliers: the edge to them is long, and no gap."""
+    n = 400
+    lengths = torch.ones(n - 1)
+    lengths[[0, 2, 4]] = torch.tensor([1000.0, 30.0, 20.0])  # before 1, 3 and 5 rows
+    sides = torch.minimum(torch.arange(1, n), n - torch.arange(1, n)) / n
+    tree = SpanningTree(torch.arange(n - 1), torch.arange(1, n), lengths, sides, n)
+    (found,) = module.cluster_gaps(tree, population(torch.zeros(1, n).long()))
+    mean = (50 + 30 + 20 + n - 4) / (n - 1)  # lengths end at 50
+    expected = [math.log(20), math.log(mean), math.log(50), 0.0]
+    assert found.tolist() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])

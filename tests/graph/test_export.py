@@ -51,9 +51,10 @@ def test_no_edges(points, neighbors, labels, kind):
     assert clustering_graph(points, neighbors, labels, kind).number_of_edges() == 0
 
 
-def test_blocks_of_edges_change_nothing(points, neighbors, labels, monkeypatch):
+@pytest.mark.parametrize("cells", [1, 20])
+def test_blocks_of_edges_change_nothing(points, neighbors, labels, cells, monkeypatch):
     expected = clustering_graph(points, neighbors, labels[1])
-    monkeypatch.setattr(module, "_BLOCK_CELLS", 20)
+    monkeypatch.setattr(module, "_BLOCK_CELLS", cells)
     result = clustering_graph(points, neighbors, labels[1])
     assert list(result.edges(data=True)) == list(expected.edges(data=True))
 
@@ -64,6 +65,13 @@ def test_too_many_edges_are_refused(points, neighbors, labels, monkeypatch):
     monkeypatch.setattr(module, "_MAX_EDGES", 434)
     with pytest.raises(ValueError, match=r"would make 435 edges, more than 434; use kind='knn'"):
         clustering_graph(points, neighbors, labels[1], "complete")
+
+
+def test_a_million_edges_at_most(neighbors):
+    """Refused before any is made."""
+    rows = torch.zeros(1415, 1)
+    with pytest.raises(ValueError, match="would make 1000405 edges, more than 1000000"):
+        clustering_graph(rows, neighbors, torch.zeros(1415).long(), "complete")
 
 
 def test_unknown_kind_is_refused(points, neighbors, labels):

@@ -82,6 +82,15 @@ def test_the_tree_joins_all_rows_and_is_computed_once(points, neighbors):
     assert graph.to(torch.device("cpu")) is graph
 
 
+def test_moved_to_another_device(points, neighbors):
+    graph, device = point_graph(points, neighbors), torch.device("meta")
+    moved = graph.to(device)
+    for name in ("points", "neighbors", "distances"):
+        before, after = getattr(graph, name), getattr(moved, name)
+        assert (after.device, after.shape, after.dtype) == (device, before.shape, before.dtype)
+    assert moved.radius == graph.radius
+
+
 def test_an_outlier_at_any_distance_leaves_distances_finite():
     points = torch.tensor([[0.0], [1.0], [2.0], [3.0], [1e60]], dtype=torch.float64)
     neighbors = torch.tensor([[1, 2], [0, 2], [1, 3], [2, 1], [3, 2]])

@@ -81,6 +81,14 @@ def test_gradients_of_sums_and_spread(labels):
     assert torch.autograd.gradcheck(lambda v: result.spread(result.means(v).sin()), values)
 
 
+def test_moved_to_another_device(labels):
+    clusterings, device = population(labels), torch.device("meta")
+    moved = clusterings.to(device)
+    for name in ("codes", "owner", "counts", "rows"):
+        before, after = getattr(clusterings, name), getattr(moved, name)
+        assert (after.device, after.shape, after.dtype) == (device, before.shape, before.dtype)
+
+
 def test_a_clustering_of_noise_alone_is_refused(labels):
     labels[2] = -1
     with pytest.raises(ValueError, match="every row of clustering 2 is noise"):

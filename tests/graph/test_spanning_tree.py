@@ -87,3 +87,25 @@ def test_duplicates():
     tree = spanning_tree(points)
     assert float(tree.lengths[tree.lengths > 0].median()) == pytest.approx(1.0, rel=0.2)
     assert spanning_tree(torch.zeros(5, 2, dtype=torch.float64)).lengths.eq(0).all()
+
+
+@pytest.mark.parametrize(("n", "most"), [(37, 10), (400, 100), (11, 10), (10, 10), (9, 10)])
+def test_the_sample_is_evenly_spaced_from_the_middle_outwards(n, most, monkeypatch):
+    monkeypatch.setattr(module, "_MAX_ROWS", most)
+    points = draw(n)
+    outwards = np.argsort(points.norm(dim=1).numpy())
+    expected = [outwards[round(i * (n - 1) / (most - 1))] for i in range(most)]
+    assert module._sample(points).tolist() == (expected if n > most else list(range(n)))
+
+
+def test_two_thousand_rows_at_most():
+    assert spanning_tree(draw(2001, 1)).n_rows == 2000
+
+
+def test_moved_to_another_device():
+    tree, device = spanning_tree(draw(8)), torch.device("meta")
+    moved = tree.to(device)
+    for name in ("starts", "ends", "lengths", "sides"):
+        before, after = getattr(tree, name), getattr(moved, name)
+        assert (after.device, after.shape, after.dtype) == (device, before.shape, before.dtype)
+    assert moved.n_rows == 8

@@ -185,6 +185,12 @@ def test_fast_bfloat16_is_told_by_the_instructions(monkeypatch, found, fast):
     assert source._has_fast_bfloat16.__wrapped__("abacus") is False
 
 
+@pytest.mark.parametrize(("found", "fast"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])
+def test_fast_bfloat16_of_a_gpu_is_told_by_its_generation(monkeypatch, found, fast):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: found)
+    assert source._has_fast_bfloat16.__wrapped__("cuda") is fast
+
+
 def test_only_conv_encoders_reduce_the_precision(monkeypatch):
     monkeypatch.setattr(source, "_has_fast_bfloat16", lambda kind: True)
     network = MLPEncoder((8,)).build((4,), 3)
