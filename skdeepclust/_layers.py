@@ -69,7 +69,7 @@ def build_layer(plan: dict[str, Any]) -> nn.Module:
         raise ValueError(f"its layer {title} has {sorted(unknown)}, of which nothing is known.")
     check_sizes(plan["arguments"])
     layer: nn.Module = getattr(nn, title)(**plan["arguments"])
-    return layer
+    return layer.float()  # whatever torch's default is
 
 
 def check_sizes(arguments: Mapping[str, Any]) -> None:

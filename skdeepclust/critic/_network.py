@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -55,12 +57,13 @@ class CriticNetwork(nn.Module):
         super().__init__()
         self.config: dict[str, Any] = {"hidden": tuple(hidden), **encoder}
         self.encoder = GraphEncoder(**encoder)
-        self.cluster_head = nn.Linear(self.encoder.cluster_dim, 1)
+        linear = partial(nn.Linear, dtype=torch.float32)  # whatever torch's default is
+        self.cluster_head = linear(self.encoder.cluster_dim, 1)
         widths = [self.encoder.embedding_dim, *hidden]
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(widths):
-            layers += [nn.Linear(n_in, n_out), nn.ReLU()]
-        self.head = nn.Sequential(*layers, nn.Linear(widths[-1], 1))
+            layers += [linear(n_in, n_out), nn.ReLU()]
+        self.head = nn.Sequential(*layers, linear(widths[-1], 1))
 
     def forward(self, graph: PointGraph, labels: Tensor) -> CriticOutput:
         """Score clusterings.

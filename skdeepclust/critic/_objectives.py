@@ -67,7 +67,8 @@ def wasserstein_loss(
     ----------
     Gulrajani et al., "Improved training of Wasserstein GANs", 2017.
     """
-    share = torch.rand(len(proposed), 1, generator=generator).to(proposed)
+    drawn = torch.rand(len(proposed), 1, generator=generator, dtype=torch.float32)
+    share = drawn.to(proposed)
     between = (share * true + (1 - share) * proposed).detach().requires_grad_()
     (slope,) = torch.autograd.grad(score(between).sum(), between, create_graph=True)
     steepness = (slope.norm(dim=1) - 1).square().mean()

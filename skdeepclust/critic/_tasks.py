@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.parallel import Parallel, delayed
 from torch import Tensor
 
-from ..graph import PointGraph, Population, node_descriptors, population
+from ..graph import PointGraph, Population, computed_once, node_descriptors, population
 from ._geometry import measure_points
 from ._proposals import propose_clusterings, quality
 from ._synthetic import draw_dataset
@@ -42,17 +41,17 @@ class Task:
     quality: Tensor
     family: str = ""
 
-    @cached_property
+    @computed_once
     def clusterings(self) -> Population:
         """The clusterings with their clusters numbered."""
         return population(self.labels.long())
 
-    @cached_property
+    @computed_once
     def descriptors(self) -> Tensor:
         """Of every row in every clustering, (m, n, 18) float16: they take most of the memory."""
         return node_descriptors(self.graph, self.clusterings).half()
 
-    @cached_property
+    @computed_once
     def cluster_quality(self) -> Tensor:
         """Largest Jaccard index of each cluster with a class of the truth, (T,) float32."""
         return best_overlaps(self.clusterings, self.labels[0].long())

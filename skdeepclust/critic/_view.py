@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,8 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import linkage
 from scipy.sparse.linalg import ArpackNoConvergence, eigsh
 from sklearn.neighbors import NearestNeighbors
+
+from ..graph import computed_once
 
 __all__ = ["Codes", "DataView", "Floats"]
 
@@ -74,17 +75,17 @@ class DataView:
             return labels.astype(np.int64)
         return np.asarray(labels[self._followed], dtype=np.int64)
 
-    @cached_property
+    @computed_once
     def _followed(self) -> NDArray[np.intp]:
         search = NearestNeighbors(n_neighbors=1).fit(self.few)
         return np.asarray(search.kneighbors(self.X, return_distance=False)[:, 0])
 
-    @cached_property
+    @computed_once
     def n_distinct(self) -> int:
         """Number of different rows."""
         return len(np.unique(self.X, axis=0))
 
-    @cached_property
+    @computed_once
     def _neighborhood(self) -> tuple[Floats, NDArray[np.intp]]:
         search = NearestNeighbors(n_neighbors=min(_N_NEIGHBORS, len(self.X) - 1)).fit(self.X)
         distances, neighbors = search.kneighbors()
@@ -106,7 +107,7 @@ class DataView:
             self._linkages[method] = linkage(self.few, method)
         return self._linkages[method]
 
-    @cached_property
+    @computed_once
     def spectrum(self) -> Floats:
         """Leading eigenvectors (m, up to 40) of the few rows' neighbour graph, largest first."""
         m = len(self.few)

@@ -1,6 +1,7 @@
 """Clusterings as graphs: neighbours, node descriptors, graph autoencoder, networkx export."""
 
 from ._autoencoder import Encoding, GraphEncoder, reconstruction_loss
+from ._computed_once import computed_once
 from ._descriptors import N_DESCRIPTORS, centroid_distances, node_descriptors
 from ._export import clustering_graph
 from ._point_graph import PointGraph, point_graph
@@ -14,6 +15,7 @@ __all__ = [
     "Population",
     "centroid_distances",
     "clustering_graph",
+    "computed_once",
     "node_descriptors",
     "point_graph",
     "population",

@@ -7,6 +7,7 @@ the decoder tells by inner products which rows are joined by an edge. See Kipf a
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -138,8 +139,8 @@ class _MeanConvolution(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.own = nn.Linear(dim, dim)
-        self.neighbors = nn.Linear(dim, dim, bias=False)
+        self.own = nn.Linear(dim, dim, dtype=torch.float32)
+        self.neighbors = nn.Linear(dim, dim, bias=False, dtype=torch.float32)
 
     def forward(self, nodes: Tensor, mean: Tensor) -> Tensor:
         """Nodes and the means of their neighbours, (m, n, c) each, to nodes (m, n, c)."""
@@ -149,7 +150,8 @@ class _MeanConvolution(nn.Module):
 
 def _network(in_dim: int, hidden_dim: int, out_dim: int) -> nn.Sequential:
     # Linear at the end: inner products of non-negative vectors could not be negative.
-    return nn.Sequential(nn.Linear(in_dim, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, out_dim))
+    linear = partial(nn.Linear, dtype=torch.float32)  # whatever torch's default is
+    return nn.Sequential(linear(in_dim, hidden_dim), nn.ReLU(), linear(hidden_dim, out_dim))
 
 
 def _edge_weights(neighbors: Tensor, clusterings: Population, dtype: torch.dtype) -> Tensor:

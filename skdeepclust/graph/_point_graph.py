@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from ._computed_once import computed_once
 from ._spanning_tree import SpanningTree, spanning_tree
 
 __all__ = ["PointGraph", "point_graph"]
@@ -38,7 +38,7 @@ class PointGraph:
     distances: Tensor
     radius: float
 
-    @cached_property
+    @computed_once
     def tree(self) -> SpanningTree:
         """Minimum spanning tree of the rows, or of 2,000 of them; computed when first asked for."""
         return spanning_tree(self.points.cpu()).to(self.points.device)

@@ -50,7 +50,7 @@ class Population:
     @property
     def shares(self) -> Tensor:
         """Share of all rows that each cluster has, (T,)."""
-        return self.counts / self.codes.shape[1]
+        return self.counts.float() / self.codes.shape[1]
 
     def sums(self, values: Tensor) -> Tensor:
         """Sums over the rows of each cluster of values that differ by clustering.

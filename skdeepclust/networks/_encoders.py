@@ -30,6 +30,8 @@ __all__ = [
     "resolve_encoder",
 ]
 
+# Of weights and inputs, whatever a user has made the default of torch.
+_DTYPE = torch.float32
 _PRECISIONS = ("auto", "float32", "bfloat16")
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -50,7 +52,14 @@ class EncoderNetwork(nn.Module):
         Maps the features to embeddings (n, d).
     precision : {"float32", "bfloat16", "auto"}, default="float32"
         Of products in training: see `ConvEncoder`.
+
+    Attributes
+    ----------
+    generator : torch.Generator or None
+        What its layers draw from while it is trained. None: torch's global generator.
     """
+
+    generator: torch.Generator | None = None
 
     def __init__(self, body: nn.Module, head: nn.Module, precision: str = "float32") -> None:
         super().__init__()
@@ -159,7 +168,7 @@ class MLPEncoder(BaseEncoder):
         widths = [prod(input_shape), *_widths("hidden", self.hidden)]
         layers: list[nn.Module] = [nn.Flatten()]
         for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
-            layers += [nn.Linear(n_in, n_out), _activation(self.activation)]
+            layers += [nn.Linear(n_in, n_out, dtype=_DTYPE), _activation(self.activation)]
             layers += [nn.Dropout(self.dropout)] if self.dropout else []
         return EncoderNetwork(nn.Sequential(*layers), _head(widths[-1], embedding_dim))
 
@@ -235,12 +244,12 @@ class ConvEncoder(BaseEncoder):
         n_in, height, width = input_shape
         layers: list[nn.Module] = []
         for n_out in _widths("channels", self.channels):
-            layers += [nn.Conv2d(n_in, n_out, 3, padding=1, bias=False)]
+            layers += [nn.Conv2d(n_in, n_out, 3, padding=1, bias=False, dtype=_DTYPE)]
             if min(height, width) > 3:
                 layers += [nn.MaxPool2d(2)]
                 height, width = height // 2, width // 2
             # After the maximum: a quarter of the work, which is bound by memory.
-            layers += [nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)]
+            layers += [nn.BatchNorm2d(n_out, dtype=_DTYPE), nn.ReLU(inplace=True)]
             n_in = n_out
         layers += [nn.Flatten()]
         layers += [nn.Dropout(self.dropout)] if self.dropout else []
@@ -320,14 +329,15 @@ def resolve_encoder(encoder: Any) -> BaseEncoder:
 def _head(n_in: int, embedding_dim: int | None) -> nn.Linear:
     if embedding_dim is None:
         raise ValueError("embedding_dim=None: this encoder needs a number of columns.")
-    return nn.Linear(n_in, embedding_dim)
+    return nn.Linear(n_in, embedding_dim, dtype=_DTYPE)
 
 
 def output_width(module: nn.Module, input_shape: tuple[int, ...]) -> int:
     """Columns of a module's output, by a trial run on zeros."""
     training = module.training
     weight = next(module.parameters(), None)
-    zeros = torch.zeros(2, *input_shape, device=None if weight is None else weight.device)
+    device = None if weight is None else weight.device
+    zeros = torch.zeros(2, *input_shape, dtype=_DTYPE, device=device)
     try:
         with torch.no_grad():
             out = module.eval()(zeros)

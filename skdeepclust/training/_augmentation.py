@@ -121,8 +121,9 @@ def distort_affine(images: Tensor, generator: torch.Generator) -> Tensor:
 
 def _affine_maps(n: int, generator: torch.Generator) -> Tensor:
     """Random maps from output to input coordinates, (n, 2, 3)."""
-    spread = torch.tensor([_ROTATION, _LOG_SCALE, _LOG_ASPECT, _SHEAR, _SHIFT, _SHIFT])
-    drawn = torch.randn(n, 6, generator=generator) * spread
+    spreads = (_ROTATION, _LOG_SCALE, _LOG_ASPECT, _SHEAR, _SHIFT, _SHIFT)
+    spread = torch.tensor(spreads, dtype=torch.float32)
+    drawn = torch.randn(n, 6, generator=generator, dtype=torch.float32) * spread
     angle, log_scale, log_aspect, shear, *shift = drawn.unbind(1)
     cos, sin = angle.cos(), angle.sin()
     wide, high = (log_scale + log_aspect).exp(), (log_scale - log_aspect).exp()

@@ -57,7 +57,8 @@ def fit_linear(
     else:
         statistics = rows.ranks.statistics(_streamed_statistics(rows, indices, y, n_classes))
         weights = linear_solution(statistics, ridge, head.out_features)
-    network.head = nn.Linear(head.in_features, weights.shape[1]).to(head.weight)
+    made = nn.Linear(head.in_features, weights.shape[1], dtype=head.weight.dtype)
+    network.head = made.to(head.weight)
     _set_head(network.head, weights)
 
 

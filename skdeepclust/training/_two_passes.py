@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ._random import random_states, set_random_states
+
 __all__ = ["CHUNK_ROWS", "backward_in_chunks"]
 
 # Of larger batches chunks of this size are embedded.
 CHUNK_ROWS = 8_192
-
-States = list[Tensor]
 
 
 def backward_in_chunks(
@@ -49,35 +49,23 @@ def backward_in_chunks(
     states, parts = [], []
     with torch.no_grad():
         for chunk in chunks:
-            states.append(_random_states(inputs.device))
+            states.append(random_states(network, inputs.device))
             parts.append(_embed(network, chunk))
-    after, embedding = _random_states(inputs.device), torch.cat(parts).requires_grad_()
+    after, embedding = random_states(network, inputs.device), torch.cat(parts).requires_grad_()
     loss, objective = losses(embedding)
     (gradient,) = torch.autograd.grad(loss, embedding)
     with _statistics_as_they_are(network):
         for chunk, state, part in zip(
             chunks, states, gradient.split([len(chunk) for chunk in chunks]), strict=True
         ):
-            _set_random_states(state, inputs.device)
+            set_random_states(network, inputs.device, state)
             _embed(network, chunk).backward(part)
-    _set_random_states(after, inputs.device)
+    set_random_states(network, inputs.device, after)
     return loss.detach(), objective
 
 
 def _embed(network: nn.Module, inputs: Tensor) -> Tensor:
     return functional.normalize(network(inputs), dim=1, eps=1e-12)
-
-
-def _random_states(device: torch.device) -> States:
-    """States of the generators from which dropout on a device draws."""
-    on_device = [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
-    return [torch.get_rng_state(), *on_device]
-
-
-def _set_random_states(states: States, device: torch.device) -> None:
-    torch.set_rng_state(states[0])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(states[1], device)
 
 
 @contextmanager
