@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from skdeepclust.persistence import _digest
+from skdeepclust._tensor_files import digest
 
 __all__ = ["DAMAGES", "Damage", "Parts", "read_parts"]
 
@@ -93,7 +93,7 @@ def _copy(parts: Parts) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
 def _signed(document: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> bytes:
     """A file whose check sum is right."""
     document.pop("sha256", None)
-    document["sha256"] = _digest(document, tensors)
+    document["sha256"] = digest(document, tensors)
     return save(tensors, {_KEY: json.dumps(document)})
 
 
@@ -255,7 +255,7 @@ def _with_text(parts: Parts, text: str) -> bytes:
     try:
         changed = json.loads(whole)
         del changed["sha256"]
-        whole = whole.replace("@sum@", _digest(changed, tensors))
+        whole = whole.replace("@sum@", digest(changed, tensors))
     except (ValueError, RecursionError):
         pass
     return save(tensors, {_KEY: whole})

@@ -122,6 +122,9 @@ def _object(rng: Rng, name: str, constraint: Any, critic_path: Path) -> Any:
         return _encoder(rng, constraint)
     if name == "critic":
         return _critic(constraint, critic_path)
+    if name == "checkpoint":  # a directory of its own
+        folder = critic_path.with_name(f"{rng.integers(2**63):x}")
+        return str(folder) if constraint is str else folder
     return torch.device("cpu") if constraint is torch.device else pick(rng, ("auto", "cpu"))
 
 

@@ -27,7 +27,7 @@ from skdeepclust._validation import check_device
 from skdeepclust.networks import MLPEncoder, resolve_encoder
 from skdeepclust.training import InputScaling, Rows, TrainingPlan, augmentation, embed_rows
 from skdeepclust.training._batches import BatchShape
-from skdeepclust.training._loop import _BatchSource, _Schedule
+from skdeepclust.training._loop import BatchSource, Schedule
 from skdeepclust.training._random import seeded_torch
 
 __all__ = ["LOSSES", "WITH_PROXIES", "LossEmbedder", "MetricLoss"]
@@ -239,7 +239,7 @@ class LossEmbedder(TransformerMixin, BaseEstimator):
         loss, miner = LOSSES[self.loss].build(n_classes, self.embedding_dim, self.sharpness)
         optimizer = self._optimizer(network, loss.to(rows.device))
         shape = self._batch_shape(len(codes), n_classes)
-        batches = _BatchSource(rows, codes, np.arange(len(codes)), shape, augment, rng)
+        batches = BatchSource(rows, codes, np.arange(len(codes)), shape, augment, rng)
         network.train()
         n_steps = 0
         for inputs, targets in self._scheduled(batches, optimizer):
@@ -263,7 +263,7 @@ class LossEmbedder(TransformerMixin, BaseEstimator):
         return BatchShape(self.embedding_dim, min(self.batch_size, n_rows), in_batch)
 
     def _scheduled(
-        self, batches: _BatchSource, optimizer: torch.optim.Optimizer
+        self, batches: BatchSource, optimizer: torch.optim.Optimizer
     ) -> Iterator[tuple[Tensor, NDArray[np.int64]]]:
         """Batches until the training ends; the optimizer has the learning rate for each."""
         plan = TrainingPlan(
@@ -274,7 +274,7 @@ class LossEmbedder(TransformerMixin, BaseEstimator):
             patience=self.max_epochs,
             max_time=self.max_time,
         )
-        schedule = _Schedule(plan)
+        schedule = Schedule(plan)
         for epoch in range(self.max_epochs):
             for done, inputs, targets in batches.epoch():
                 schedule.set_learning_rate(optimizer, epoch + done)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, from_numpy, nn, stack
 
+from ._checkpoint import Checkpoint
 from ._html import FittedFactsMixin
 from ._validation import Targets, check_device, check_n_clusters, check_rows
 from .networks import BaseEncoder, resolve_encoder
@@ -28,15 +32,18 @@ from .training import (
     Recipe,
     Rows,
     TrainingPlan,
+    TrainingResult,
     assign,
     augmentation,
     choose_batch_shape,
     cluster_embedding,
+    complete_targets,
     embed_rows,
     epoch_progress,
     joined_ranks,
     learn_encoder,
     map_batches,
+    place_centers,
 )
 
 __all__ = [
@@ -92,6 +99,7 @@ class EmbeddingMixin:
     n_iter_no_change: int
     augment: Any
     max_time: float | None
+    checkpoint: Any
     random_state: Any
     verbose: int
     network_: nn.Module
@@ -200,6 +208,8 @@ class NewClassesMixin(EmbeddingMixin):
 class TrainedEncoderMixin(EmbeddingMixin):
     """Training of the encoder with the parameters of the estimator."""
 
+    classes_: NDArray[Any]
+    _center_weights: NDArray[np.float64]
     _rng: np.random.RandomState
 
     def _validate_params(self) -> None:
@@ -283,15 +293,75 @@ class TrainedEncoderMixin(EmbeddingMixin):
         recipe: Recipe,
         rng: np.random.RandomState,
         network: Any,
-    ) -> None:
-        """Train the encoder and keep its history."""
+        checkpoint: Checkpoint | None = None,
+    ) -> TrainingResult:
+        """Train the encoder and keep its history; without a checkpoint, interrupts are raised."""
         verbose = 0 if rows.ranks.rank else self.verbose
         with epoch_progress(recipe.plan.max_epochs, verbose, type(self).__name__) as report:
             self.network_, result = learn_encoder(
-                rows, wanted, indices, recipe, rng, network, report
+                rows, wanted, indices, recipe, rng, network, report, checkpoint
             )
         self.history_ = result.history
         self.n_iter_ = result.n_epochs
+        return result
+
+    def _open_checkpoint(self, X: NDArray[Any], targets: Targets, ranks: OneProcess) -> Checkpoint:
+        """Where a fit to these data goes on from, if that is wanted."""
+        if self.checkpoint is not None and ranks.n_ranks > 1:
+            raise NotImplementedError(
+                f"checkpoint={self.checkpoint!r} inside a process group: None is wanted there."
+            )
+        return Checkpoint(self.checkpoint, self, X, [targets.values, targets.classes])
+
+    def _close_checkpoint(self, checkpoint: Checkpoint, result: TrainingResult) -> None:
+        """After all else of a fit, so that it stays whatever becomes of the warning."""
+        if not result.interrupted:
+            checkpoint.remove()
+            return
+        goes_on = checkpoint.enabled and result.n_epochs
+        warnings.warn(
+            f"Training was interrupted after {result.n_epochs} of at most {self.max_epochs} "
+            "epochs: the best weights so far are kept."
+            + (" The same fit goes on from its checkpoint." if goes_on else ""),
+            ConvergenceWarning,
+            stacklevel=4,  # the caller of `fit`
+        )
+
+    def _complete(
+        self, rows: Rows, targets: Targets, rng: np.random.RandomState
+    ) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """Rows to learn from and what is wanted of them, guessed where labels are missing."""
+        labelled = np.flatnonzero(targets.labelled)
+        n_classes = len(targets.classes)
+        if targets.values.ndim == 2 or (n_classes and self.n_clusters not in (None, n_classes)):
+            return labelled, targets.values[labelled]
+        n_clusters = n_classes or self._n_clusters_to_find(len(rows))
+        return complete_targets(
+            rows, targets.values, n_clusters, rng, self._takes_soft(len(rows), n_clusters)
+        )
+
+    def _place_clusters(
+        self,
+        rows: Rows,
+        targets: Targets,
+        wanted: NDArray[Any],
+        indices: NDArray[np.int64],
+        rng: np.random.RandomState,
+    ) -> None:
+        """Learn whitening and centres from the embeddings of the training rows."""
+        guessed, embedded, ranks = not len(targets.classes), self._embedded(rows), rows.ranks
+        self._set_moments(reduce(add, map(Moments.of, embedded.parts())).over(ranks))
+        whitened = embedded.map(self._whiten)
+        self.cluster_centers_ = place_centers(
+            whitened, wanted, indices, self.n_clusters, rng, guessed, ranks
+        )
+        if guessed:
+            self._drop_unused_centers(whitened)
+        self.n_clusters_ = len(self.cluster_centers_)
+        self.classes_ = np.arange(self.n_clusters_) if guessed else targets.classes
+        self._describe(whitened, ranks)
+        own = np.bincount(self.labels_, minlength=self.n_clusters_).astype(float)
+        self._center_weights = np.asarray(ranks.sums(own)[0])
 
     def _describe(self, whitened: EmbeddedRows, ranks: OneProcess = ALONE) -> None:
         """Labels of embedded rows (n, d), and the inertia of those of all ranks."""

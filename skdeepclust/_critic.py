@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import warnings
 from collections.abc import Iterable
 from numbers import Integral, Real
 from pathlib import Path
@@ -13,10 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
 from ._base import DevicePickleMixin, keep_fitted_on_error
+from ._checkpoint import Checkpoint
 from ._scoring import ScoringMixin
 from ._validation import (
     MOST,
@@ -33,7 +36,7 @@ from .critic._adversary import n_epochs_in_all, train_in_rounds
 from .critic._labelled import LabelledSet, sample_tasks
 from .critic._network import CriticNetwork
 from .critic._training import CriticPlan
-from .training import epoch_progress, seeded_torch
+from .training import epoch_progress, module_draws
 
 __all__ = ["ClusteringCritic", "named_critic"]
 
@@ -88,6 +91,10 @@ class ClusteringCritic(ScoringMixin, DevicePickleMixin, BaseEstimator):
         Weight decay of AdamW.
     warm_start : bool, default=False
         Whether `fit` goes on from the present weights, for example pre-trained ones.
+    checkpoint : str or path-like, default=None
+        Directory, made if need be, for a file that says how far training has come. After an
+        interruption the same fit goes on from there, and ends with the same bits. Each fit wants
+        a directory of its own; after a complete one the file is gone.
     n_jobs : int, default=None
         Processes that make tasks; the result does not depend on it.
     device : str or torch.device, default="auto"
@@ -118,6 +125,9 @@ class ClusteringCritic(ScoringMixin, DevicePickleMixin, BaseEstimator):
     -----
     Lengths are compared across features, so put features of different units on one scale
     first, as for KMeans. Up to 50,000 rows are judged, of more a sample of that size.
+
+    A KeyboardInterrupt (Ctrl-C) ends `fit` with a warning and the weights of the last complete
+    epoch. One before that, or a second one, is raised, and an earlier fit stays.
 
     References
     ----------
@@ -153,6 +163,7 @@ class ClusteringCritic(ScoringMixin, DevicePickleMixin, BaseEstimator):
         "learning_rate": [Interval(Real, 0, MOST, closed="right")],
         "weight_decay": [Interval(Real, 0, MOST, closed="both")],
         "warm_start": ["boolean"],
+        "checkpoint": [str, os.PathLike, None],
         "n_jobs": [Integral, None],
         "device": [str, torch.device],
         "random_state": ["random_state"],
@@ -177,6 +188,7 @@ class ClusteringCritic(ScoringMixin, DevicePickleMixin, BaseEstimator):
         learning_rate: float = 2e-3,
         weight_decay: float = 1e-4,
         warm_start: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
         n_jobs: int | None = None,
         device: str | torch.device = "auto",
         random_state: Any = None,
@@ -197,6 +209,7 @@ class ClusteringCritic(ScoringMixin, DevicePickleMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.warm_start = warm_start
+        self.checkpoint = checkpoint
         self.n_jobs = n_jobs
         self.device = device
         self.random_state = random_state
@@ -249,15 +262,17 @@ class ClusteringCritic(ScoringMixin, DevicePickleMixin, BaseEstimator):
 
         Raises
         ------
-        ValueError
-            If a parameter, X, y or groups is not as described; an earlier fit stays usable.
+        ValueError, OSError
+            If a parameter, X, y or groups is not as described, or the checkpoint is of another
+            fit or cannot be written. An earlier fit stays usable, and so does the checkpoint.
         """
         with keep_fitted_on_error(self):
             with naming("X", "y"):
                 X, y = plain(X, "X"), plain(y, "y")
                 X, y = validate_data(self, X, y, dtype="numeric", ensure_min_samples=_FEWEST_ROWS)
                 X = as_numbers(X)
-            self._train([_labelled_set(X, y, groups)])
+            checkpoint = self._train([_labelled_set(X, y, groups)])
+        self._close_checkpoint(checkpoint)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -276,8 +291,8 @@ class ClusteringCritic(ScoringMixin, DevicePickleMixin, BaseEstimator):
 
         Raises
         ------
-        ValueError
-            If there is none, or a data set is not as described; an earlier fit stays usable.
+        ValueError, OSError
+            As in `fit`, and if there is no data set.
         """
         with keep_fitted_on_error(self):
             pairs = [_pair(item, i) for i, item in enumerate(datasets)]
@@ -285,7 +300,8 @@ class ClusteringCritic(ScoringMixin, DevicePickleMixin, BaseEstimator):
                 raise ValueError("datasets is empty: at least one pair (X, y) is wanted.")
             with naming("datasets"):
                 sets = [_labelled_set(check_array(plain(X, "X")), y, None) for X, y in pairs]
-            self._train(sets)
+            checkpoint = self._train(sets)
+        self._close_checkpoint(checkpoint)
         return self
 
     def __sklearn_tags__(self) -> Any:
@@ -297,25 +313,42 @@ class ClusteringCritic(ScoringMixin, DevicePickleMixin, BaseEstimator):
         super()._validate_params()
         check_device(self.device)
 
-    def _train(self, datasets: list[LabelledSet]) -> None:
+    def _train(self, datasets: list[LabelledSet]) -> Checkpoint:
         """Draw tasks, train the network on them and on what attacks find."""
         rng = check_random_state(self.random_state)
+        targets = [[data.y, data.groups] for data in datasets]
+        checkpoint = Checkpoint(self.checkpoint, self, [data.X for data in datasets], targets)
+        checkpoint.restore_rng(rng)
         network = self._network(rng)
         n_tasks = max(self.n_tasks, len(datasets))
         tasks = sample_tasks(datasets, n_tasks, rng, self.n_proposals, self.n_jobs)
         plan = self._plan()
         total = n_epochs_in_all(plan, self.adversarial_rounds)
         with epoch_progress(total, self.verbose, type(self).__name__) as report:
-            self.history_ = train_in_rounds(
-                network, tasks, plan, rng, self.adversarial_rounds, report, self.n_jobs
-            )
+            given = (network, tasks, plan, rng, self.adversarial_rounds, report, self.n_jobs)
+            self.history_ = train_in_rounds(*given, store=checkpoint, keep_if_interrupted=True)
         self.network_ = network.cpu()
+        return checkpoint
+
+    def _close_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """After all else of a fit, so that it stays whatever becomes of the warning."""
+        complete = len(self.history_["loss"])
+        total = n_epochs_in_all(self._plan(), self.adversarial_rounds)
+        if complete == total:
+            checkpoint.remove()
+            return
+        warnings.warn(
+            f"Training was interrupted after {complete} of {total} epochs: these are kept."
+            + (" The same fit goes on from its checkpoint." if checkpoint.enabled else ""),
+            ConvergenceWarning,
+            stacklevel=4,  # the caller of `fit`
+        )
 
     def _network(self, rng: np.random.RandomState) -> CriticNetwork:
         """The network to start from; the present one is not changed."""
         if self.warm_start and hasattr(self, "network_"):
             return copy.deepcopy(self.network_)
-        with seeded_torch(rng, torch.device("cpu")):
+        with module_draws(rng, torch.device("cpu"), True) as draws, draws.initialization():
             return CriticNetwork(
                 hidden_dim=int(self.hidden_dim), n_rounds=int(self.n_rounds), kind=self.graph
             )
@@ -331,10 +364,8 @@ def named_critic(name: str | os.PathLike[str]) -> ClusteringCritic:
     """A critic that comes with the package, or one in a file."""
     from .persistence import load
 
-    if name == "pretrained":
-        return ClusteringCritic.from_pretrained()
-    if name == "images":
-        return ClusteringCritic.from_pretrained("images")
+    if name in ("pretrained", "images"):
+        return ClusteringCritic.from_pretrained("images" if name == "images" else "default")
     critic = load(name)
     if not isinstance(critic, ClusteringCritic) or not hasattr(critic, "network_"):
         raise ValueError(f"critic={name!r}: the file holds no fitted ClusteringCritic.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
+import warnings
+from functools import partial
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,41 +16,34 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     ClusterMixin,
     TransformerMixin,
-    clone,
 )
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import keep_fitted_on_error
-from ._critic import ClusteringCritic, named_critic
+from ._checkpoint import Checkpoint
+from ._critic import ClusteringCritic
+from ._critic_choice import is_untrained, resolve_critic
 from ._dask import by_blocks
 from ._html import FittedFactsMixin
+from ._known_scores import KnownScores
 from ._validation import Interval, StrOptions, as_table, check_device, check_n_clusters, fit_context
 from .critic._geometry import measure_points, nearest_distances, nearest_rows
 from .critic._judging import judge
-from .search import ScoredClustering, SearchResult, canonical, condense, search_clusterings
+from .search import Deadline, Found, ScoredClustering, canonical, search_clusterings, search_rows
 from .training import epoch_progress
 
 __all__ = ["CriticClusterer"]
 
 # Of more rows a sample of this size is clustered, and the others follow the nearest of these.
 _MAX_ROWS = 2_000
-# Means of so many rows each, at least half as many as that sample, are clustered as well.
-_ROWS_PER_PROTOTYPE = 20
 # What a search must reach to be believed, see the notes of the class.
 _MARGIN, _LEVEL = 0.1, 0.8
 
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-
-class _Found(NamedTuple):
-    """Points that stand for the rows, the clustering of them to take, and all that was found."""
-
-    points: Floats
-    chosen: ScoredClustering
-    result: SearchResult
 
 
 class CriticClusterer(
@@ -83,7 +77,12 @@ class CriticClusterer(
     patience : int, default=6
         Generations without a better score after which the search ends.
     max_time : float, default=None
-        Seconds after which no further generation begins.
+        Seconds after which the fit ends with the best clustering so far, the training of a critic
+        apart. Where they do not suffice for the reading of the rows and one start, it takes these.
+    checkpoint : str, path-like or None, default=None
+        Directory, one for each fit, of a file with the scores so far. A fit that was killed goes
+        on from it when it is called again with the same parameters and data, and ends with the
+        bits of one that was not. The file of a complete fit is deleted.
     n_jobs : int, default=None
         Threads that look for nearest neighbours; the result does not depend on it.
     device : str or torch.device, default="auto"
@@ -135,6 +134,9 @@ class CriticClusterer(
     above 0.8 and exceeds that of the best classical clustering it started from by more than 0.1;
     else the latter is taken. Both figures were chosen on synthetic data.
 
+    KeyboardInterrupt ends the search with a warning and the best clustering so far. Before the
+    starts are scored it is raised, and an earlier fit stays usable.
+
     References
     ----------
     Alami, Kaddah, Read, "Transferable Deep Metric Learning for Clustering", IDA 2023.
@@ -161,6 +163,7 @@ class CriticClusterer(
         "n_generations": [Interval(Integral, 0, None, closed="left")],
         "patience": [Interval(Integral, 1, None, closed="left")],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "checkpoint": [str, os.PathLike, None],
         "n_jobs": [Integral, None],
         "device": [str, torch.device],
         "random_state": ["random_state"],
@@ -179,6 +182,7 @@ class CriticClusterer(
         n_generations: int = 30,
         patience: int = 6,
         max_time: float | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
         n_jobs: int | None = None,
         device: str | torch.device = "auto",
         random_state: Any = None,
@@ -193,6 +197,7 @@ class CriticClusterer(
         self.n_generations = n_generations
         self.patience = patience
         self.max_time = max_time
+        self.checkpoint = checkpoint
         self.n_jobs = n_jobs
         self.device = device
         self.random_state = random_state
@@ -217,16 +222,32 @@ class CriticClusterer(
         ------
         ValueError
             If a parameter or X is not as described, or a critic that is not fitted finds no
-            labels; an earlier fit stays usable.
+            labels, or the checkpoint is of another fit; an earlier fit stays usable.
+        OSError
+            If the checkpoint cannot be written; the one before stays.
         """
         with keep_fitted_on_error(self):
+            deadline = Deadline.after(self.max_time)
             check_device(self.device)
             # Blocks of rows are converted when they are used.
             rows = as_table(self, X, reset=True)
             check_n_clusters(self.n_clusters, len(rows))
+            checkpoint = Checkpoint(self.checkpoint, self, rows, y)
             rng = check_random_state(self.random_state)
-            self.critic_ = self._resolve_critic(rows, y, rng)
-            self._keep(rows, self._search(rows, rng))
+            checkpoint.restore_rng(rng)
+            self.critic_ = resolve_critic(self.critic, rows, y, rng)
+            if is_untrained(self.critic):
+                deadline = Deadline.after(self.max_time)
+            scores = KnownScores(checkpoint, self.critic_.network_)
+            search = partial(self._search_points, rng, scores)
+            order = rng.permutation(len(rows))
+            found, places, own = search_rows(rows, order, _MAX_ROWS, search, deadline, self.n_jobs)
+            self._keep(found, places, own)
+        if found.is_interrupted:
+            scores.save()
+            self._warn_of_interrupt()
+        else:
+            checkpoint.remove()
         return self
 
     @by_blocks
@@ -293,45 +314,14 @@ class CriticClusterer(
         check_is_fitted(self)
         return as_table(self, X, reset=False)
 
-    def _resolve_critic(self, X: NDArray[Any], y: Any, rng: Any) -> ClusteringCritic:
-        """A fitted critic."""
-        if isinstance(self.critic, str | os.PathLike):
-            return named_critic(self.critic)
-        critic = getattr(self.critic, "estimator", self.critic)  # of a FrozenEstimator
-        if not isinstance(critic, ClusteringCritic):
-            raise ValueError(f"critic={self.critic!r}: a ClusteringCritic is wanted.")
-        if hasattr(critic, "network_"):
-            return critic
-        if y is None:
-            raise ValueError(
-                f"critic={self.critic!r} is not fitted, and y=None: labels are wanted to train "
-                "it, or a fitted critic in a FrozenEstimator."
-            )
-        trained: ClusteringCritic = clone(critic)
-        if trained.random_state is None:
-            trained.set_params(random_state=int(rng.randint(np.iinfo(np.int32).max)))
-        return trained.fit(X, y)
-
-    def _search(self, X: NDArray[Any], rng: np.random.RandomState) -> _Found:
-        """The better of what is found for a sample and, of many rows, for prototypes."""
-        started, order = time.monotonic(), rng.permutation(len(X))
-        sample = np.asarray(X[np.sort(order[:_MAX_ROWS])], dtype=np.float64)
-        found = self._search_points(sample, rng, self.max_time)
-        n_prototypes = min(_MAX_ROWS, len(X) // _ROWS_PER_PROTOTYPE)
-        if 2 * n_prototypes < _MAX_ROWS:
-            return found
-        prototypes = condense(X, n_prototypes, order)
-        if 2 * len(prototypes) < n_prototypes:  # few rows are different
-            return found
-        left = self.max_time and max(1e-9, self.max_time - (time.monotonic() - started))
-        other = self._search_points(prototypes, rng, left)
-        # Where k-means has evened out the density, that there is one cluster says nothing.
-        is_better = other.chosen.labels.any() and other.chosen.score > found.chosen.score
-        return other if is_better else found
-
     def _search_points(
-        self, points: Floats, rng: np.random.RandomState, max_time: float | None
-    ) -> _Found:
+        self,
+        rng: np.random.RandomState,
+        scores: KnownScores,
+        points: Floats,
+        name: str,
+        deadline: Deadline,
+    ) -> Found:
         """Clusterings of some points that the critic likes."""
         fewest, most = self._bounds(len(points))
         graph, device = measure_points(points), check_device(self.device)
@@ -339,8 +329,10 @@ class CriticClusterer(
         def score(labels: Codes) -> Floats:
             return judge(self.critic_.network_, graph, labels, device).scores - _penalty(labels)
 
+        if deadline.is_set:  # what the critic needs of the points is computed in its first call
+            score(np.zeros((1, len(points)), dtype=np.int64))
         with epoch_progress(self.n_generations + 1, self.verbose, "CriticClusterer") as report:
-            found = search_clusterings(
+            result = search_clusterings(
                 points,
                 score,
                 rng=rng,
@@ -350,12 +342,15 @@ class CriticClusterer(
                 population_size=self.population_size,
                 n_generations=self.n_generations,
                 patience=self.patience,
-                max_time=max_time,
+                max_time=deadline.left,
                 callback=report,
+                known=scores.of(name),
+                on_scores=partial(scores.keep, name),
+                keep_if_interrupted=True,
             )
         # Only scores that are estimates of the ARI say whom to believe.
-        chosen = found.trusted(_MARGIN, _LEVEL) if self.critic_.regression else found
-        return _Found(points, ScoredClustering(chosen.labels, chosen.score), found)
+        chosen = result.trusted(_MARGIN, _LEVEL) if self.critic_.regression else result
+        return Found(points, ScoredClustering(chosen.labels, chosen.score), result)
 
     def _bounds(self, n_rows: int) -> tuple[int, int]:
         """Fewest and most clusters to search."""
@@ -369,18 +364,23 @@ class CriticClusterer(
         fewest = int(self.min_clusters)
         return fewest, max(fewest, min(self.max_clusters, n_rows - 1))
 
-    def _keep(self, X: NDArray[Any], found: _Found) -> None:
+    def _keep(self, found: Found, places: NDArray[Any], own: NDArray[Any]) -> None:
         """Store what the search found for some points, extended to all rows."""
-        chosen, own = found.chosen, nearest_rows(found.points, found.points)
-        labels = canonical(chosen.labels[own][None])[0]  # equal rows have that of the first
+        labels = canonical(found.chosen.labels[own][None])[0]
         self._prototypes, self._prototype_labels = found.points, labels
         self.n_clusters_ = int(labels.max()) + 1
-        self.score_ = _without_penalty(chosen).score
+        self.score_ = _without_penalty(found.chosen).score
         self.history_ = found.result.history
-        self._places = nearest_rows(found.points, X, self.n_jobs).astype(np.int32)
-        self.labels_ = labels[self._places]
-        others = (o for o in found.result.alternatives if (o.labels != chosen.labels).any())
+        self._places, self.labels_ = places, labels[places]
+        others = (o for o in found.result.alternatives if (o.labels != found.chosen.labels).any())
         self._alternatives = list(map(_without_penalty, others))
+
+    def _warn_of_interrupt(self) -> None:
+        message = (
+            f"The search was interrupted after {len(self.history_['best']) - 1} generations: the "
+            "best clustering so far is kept."
+        )
+        warnings.warn(message, ConvergenceWarning, stacklevel=4)
 
 
 def _penalty(labels: Codes) -> Floats:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from functools import reduce
+import os
 from numbers import Integral, Real
-from operator import add
 from typing import Any
 
 import numpy as np
@@ -23,16 +22,9 @@ from ._base import DevicePickleMixin, NewClassesMixin, keep_fitted_on_error
 from ._dask import by_blocks
 from ._partial_fit import PartialFitMixin
 from ._shards import check_fit_data
-from ._validation import MOST, Interval, StrOptions, Targets, check_targets, fit_context
+from ._validation import MOST, Interval, StrOptions, check_targets, fit_context
 from .networks import BaseEncoder
-from .training import (
-    AUGMENTATIONS,
-    Moments,
-    Rows,
-    complete_targets,
-    joined_ranks,
-    place_centers,
-)
+from .training import AUGMENTATIONS, joined_ranks
 
 __all__ = ["DeepMetricClusterer"]
 
@@ -107,6 +99,10 @@ class DeepMetricClusterer(
         the result depends on the speed of the machine.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the fit before.
+    checkpoint : str or path-like, default=None
+        Directory, made if need be, for a file that says how far gradient training has come.
+        After an interruption the same `fit` goes on from there, and ends with the same bits.
+        Each fit wants a directory of its own; after a complete one the file is gone.
     device : str or torch.device, default="auto"
         Where the network computes. "auto": CUDA where there is such a device, else the CPU.
     random_state : int, RandomState instance or None, default=None
@@ -160,6 +156,12 @@ class DeepMetricClusterer(
     `random_state` is that of rank 0; dropout and `augment` draw on each rank for itself. What
     precedes the clusterer in a Pipeline sees the rows of its rank only.
 
+    A KeyboardInterrupt (Ctrl-C) in gradient training ends it with a warning: the best weights so
+    far become those of the fit, which can be used, and the checkpoint remains. One before the
+    first step, or while clusters are placed, is raised, and an earlier fit stays. A checkpoint
+    of other parameters or data, or a damaged one, is refused. `verbose` and `device` may differ,
+    with another device the bits as well; what `warm_start` begins with is not compared.
+
     References
     ----------
     Law, Urtasun, Zemel, "Deep Spectral Clustering Learning", ICML 2017. Of the leave-one-out
@@ -197,6 +199,7 @@ class DeepMetricClusterer(
         "augment": [StrOptions(set(AUGMENTATIONS)), callable, None],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "warm_start": ["boolean"],
+        "checkpoint": [str, os.PathLike, None],
         "device": [str, torch.device],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -222,6 +225,7 @@ class DeepMetricClusterer(
         augment: Any = None,
         max_time: float | None = None,
         warm_start: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
         device: str | torch.device = "auto",
         random_state: Any = None,
         verbose: int = 0,
@@ -243,6 +247,7 @@ class DeepMetricClusterer(
         self.augment = augment
         self.max_time = max_time
         self.warm_start = warm_start
+        self.checkpoint = checkpoint
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -271,21 +276,28 @@ class DeepMetricClusterer(
         Raises
         ------
         ValueError
-            If a parameter, X or y is not as described; an earlier fit stays usable.
+            If a parameter, X or y is not as described, or the file in `checkpoint` is damaged
+            or of another fit; an earlier fit stays usable.
+        OSError
+            If `checkpoint` cannot be written to; what was saved before stays.
         NotImplementedError
-            In a process group, unless each row has a label and each class is a cluster.
+            In a process group, unless each row has a label, each class is a cluster and
+            `checkpoint` is None.
         RuntimeError
             If another rank of a process group failed.
         """
         with keep_fitted_on_error(self), joined_ranks() as ranks:
             X, targets = check_fit_data(self, X, y, ranks)
+            checkpoint = self._open_checkpoint(X, targets, ranks)
             self._rng = rng = ranks.first(check_random_state(self.random_state))
+            checkpoint.restore_rng(rng)
             previous = self._previous_network(X) if self.warm_start else None
             rows = self._standardize(X, ranks)
             indices, wanted = self._complete(rows, targets, rng)
             recipe = self._recipe(self._loss(targets, indices))
-            self._train(rows, wanted, indices, recipe, rng, previous)
+            result = self._train(rows, wanted, indices, recipe, rng, previous, checkpoint)
             self._place_clusters(rows, targets, wanted, indices, rng)
+        self._close_checkpoint(checkpoint, result)
         return self
 
     def fit_predict(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray[np.int64]:
@@ -360,39 +372,3 @@ class DeepMetricClusterer(
             raise ValueError("y has no labelled row: score compares the clusters with labels.")
         codes = targets.values if targets.values.ndim == 1 else targets.values.argmax(axis=1)
         return float(adjusted_rand_score(codes[targets.labelled], labels[targets.labelled]))
-
-    def _complete(
-        self, rows: Rows, targets: Targets, rng: np.random.RandomState
-    ) -> tuple[NDArray[np.int64], NDArray[Any]]:
-        """Rows to learn from and what is wanted of them, guessed where labels are missing."""
-        labelled = np.flatnonzero(targets.labelled)
-        n_classes = len(targets.classes)
-        if targets.values.ndim == 2 or (n_classes and self.n_clusters not in (None, n_classes)):
-            return labelled, targets.values[labelled]
-        n_clusters = n_classes or self._n_clusters_to_find(len(rows))
-        return complete_targets(
-            rows, targets.values, n_clusters, rng, self._takes_soft(len(rows), n_clusters)
-        )
-
-    def _place_clusters(
-        self,
-        rows: Rows,
-        targets: Targets,
-        wanted: NDArray[Any],
-        indices: NDArray[np.int64],
-        rng: np.random.RandomState,
-    ) -> None:
-        """Learn whitening and centres from the embeddings of the training rows."""
-        guessed, embedded, ranks = not len(targets.classes), self._embedded(rows), rows.ranks
-        self._set_moments(reduce(add, map(Moments.of, embedded.parts())).over(ranks))
-        whitened = embedded.map(self._whiten)
-        self.cluster_centers_ = place_centers(
-            whitened, wanted, indices, self.n_clusters, rng, guessed, ranks
-        )
-        if guessed:
-            self._drop_unused_centers(whitened)
-        self.n_clusters_ = len(self.cluster_centers_)
-        self.classes_ = np.arange(self.n_clusters_) if guessed else targets.classes
-        self._describe(whitened, ranks)
-        own = np.bincount(self.labels_, minlength=self.n_clusters_).astype(float)
-        self._center_weights = np.asarray(ranks.sums(own)[0])

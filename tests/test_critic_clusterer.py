@@ -1,5 +1,9 @@
 import pickle
 import random
+import time
+from contextlib import suppress
+from errno import EACCES, ENOSPC
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import pytest
@@ -7,7 +11,7 @@ import torch
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs, make_circles, make_moons
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV
@@ -17,6 +21,7 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skdeepclust import ClusteringCritic, CriticClusterer, DeepMetricClusterer, load, save
+from skdeepclust import _critic_clusterer as module
 from skdeepclust.model_selection import NoSplit
 
 SHORT = {"population_size": 8, "n_generations": 2, "random_state": 0}
@@ -192,9 +197,326 @@ class TestReproducibility:
         CriticClusterer(verbose=1, **SHORT).fit(blobs[0])
         assert "CriticClusterer" in capsys.readouterr().err
 
-    def test_max_time_ends_the_search(self, blobs):
-        found = CriticClusterer(max_time=1e-6, random_state=0).fit(blobs[0])
-        assert len(found.history_["best"]) == 1
+
+class Judge:
+    """The critic's judgement, with what a test wants to happen in some of its calls."""
+
+    def __init__(self, monkeypatch, call=None, error=None):
+        self.own, self.call, self.error = module.judge, call, error
+        self.sizes = []
+        monkeypatch.setattr(module, "judge", self)
+
+    def __call__(self, network, graph, labels, device):
+        self.sizes.append(labels.shape)
+        if len(self.sizes) == self.call:
+            raise self.error
+        return self.own(network, graph, labels, device)
+
+
+class Clock:
+    """Time that passes only while the critic judges, and as a test says."""
+
+    def __init__(self, monkeypatch, seconds):
+        self.now, self.seconds = 1000.0, seconds
+        own = module.judge
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+
+        def slowly(network, graph, labels, device):
+            self.now += seconds * len(labels)
+            return own(network, graph, labels, device)
+
+        monkeypatch.setattr(module, "judge", slowly)
+
+
+def assert_same(found, wanted):
+    """Two fits have the same result, bit for bit."""
+    np.testing.assert_array_equal(found.labels_, wanted.labels_)
+    np.testing.assert_array_equal(found._prototypes, wanted._prototypes)
+    assert found.score_ == wanted.score_
+    assert found.history_ == wanted.history_
+    for ours, theirs in zip(found.alternatives_, wanted.alternatives_, strict=True):
+        np.testing.assert_array_equal(ours.labels, theirs.labels)
+        assert ours.score == theirs.score
+
+
+@pytest.fixture
+def few_points(monkeypatch):
+    """Prototypes of 800 rows already."""
+    monkeypatch.setattr(module, "_MAX_ROWS", 60)
+
+
+@pytest.fixture(scope="module")
+def many():
+    """Many rows, by the measure of `few_points`, whose prototypes score higher than a sample."""
+    return make_blobs(1_500, centers=3, n_features=6, center_box=(-4, 4), random_state=1)[0]
+
+
+class TestTime:
+    @pytest.mark.parametrize("search", ["genetic", "cem"])
+    @pytest.mark.parametrize("max_time", [0.5, 3.0])
+    def test_fit_ends_in_time(self, blobs, monkeypatch, search, max_time):
+        clock = Clock(monkeypatch, 0.01)
+        parameters = {"max_time": max_time, "patience": 100, "random_state": 0}
+        found = CriticClusterer(search=search, n_generations=1_000, **parameters).fit(blobs[0])
+        assert 0.8 * max_time <= clock.now - 1000.0 <= 1.1 * max_time
+        assert found.labels_.shape == (200,)
+        np.testing.assert_array_equal(found.predict(blobs[0]), found.labels_)
+
+    @pytest.mark.parametrize(("max_time", "n_searches"), [(0.5, 1), (2.5, 2)])
+    def test_prototypes_are_left_out_where_there_is_no_time(
+        self, few_points, many, monkeypatch, max_time, n_searches
+    ):
+        clock, names = Clock(monkeypatch, 0.01), []
+        own = CriticClusterer._search_points
+
+        def note(self, rng, scores, points, name, deadline):
+            names.append(name)
+            return own(self, rng, scores, points, name, deadline)
+
+        monkeypatch.setattr(CriticClusterer, "_search_points", note)
+        found = CriticClusterer(max_time=max_time, **SHORT).fit(many)
+        assert len(names) == n_searches
+        assert clock.now - 1000.0 <= 1.1 * max_time
+        assert found.labels_.shape == (1_500,)
+
+    @pytest.mark.parametrize("search", ["genetic", "cem"])
+    def test_too_little_time_gives_a_valid_result(self, blobs, search):
+        found = CriticClusterer(max_time=1e-6, search=search, random_state=0).fit(blobs[0])
+        assert found.history_["n_evaluations"] == [1]
+        assert set(found.labels_) == set(range(found.n_clusters_))
+        given = CriticClusterer(4, max_time=1e-6, search=search, random_state=0).fit(blobs[0])
+        assert given.n_clusters_ == 4
+
+    def test_time_is_that_of_the_search_and_not_of_the_training(self, blobs, monkeypatch):
+        clock, fit = Clock(monkeypatch, 0.0), ClusteringCritic.fit
+
+        def slowly(self, *arguments):
+            clock.now += 1e6
+            return fit(self, *arguments)
+
+        monkeypatch.setattr(ClusteringCritic, "fit", slowly)
+        critic = ClusteringCritic(**TINY_CRITIC)
+        found = CriticClusterer(critic=critic, max_time=10.0, **SHORT).fit(*blobs)
+        assert len(found.history_["best"]) == 3
+
+    def test_time_that_is_not_needed_changes_no_labels(self, blobs, fitted):
+        found = CriticClusterer(max_time=1e6, random_state=0).fit(blobs[0])
+        np.testing.assert_array_equal(found.labels_, fitted.labels_)
+
+
+class TestInterrupts:
+    @pytest.mark.parametrize("search", ["genetic", "cem"])
+    @pytest.mark.parametrize("call", [2, 3])
+    def test_the_best_so_far_is_kept(self, blobs, monkeypatch, search, call):
+        parameters = {"search": search, "random_state": 0, "population_size": 8}
+        complete = CriticClusterer(**parameters).fit(blobs[0])
+        Judge(monkeypatch, call, KeyboardInterrupt)
+        with pytest.warns(ConvergenceWarning, match=f"interrupted after {call - 2} generations"):
+            found = CriticClusterer(**parameters).fit(blobs[0])
+        assert found.history_["best"] == complete.history_["best"][: call - 1]
+        np.testing.assert_array_equal(found.predict(blobs[0]), found.labels_)
+        assert found.score(blobs[0]) == pytest.approx(found.score_, rel=1e-4)
+
+    def test_a_warning_that_is_an_error_loses_nothing(self, blobs, monkeypatch):
+        Judge(monkeypatch, 2, KeyboardInterrupt)
+        clusterer = CriticClusterer(**SHORT)
+        with pytest.raises(ConvergenceWarning):
+            clusterer.fit(blobs[0])
+        assert clusterer.predict(blobs[0]).shape == (200,)
+
+    def test_before_a_score_it_is_raised_and_the_earlier_fit_stays(self, blobs, monkeypatch):
+        clusterer = CriticClusterer(**SHORT).fit(blobs[0])
+        before = dict(vars(clusterer))
+        Judge(monkeypatch, 1, KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            clusterer.fit(blobs[0][:50])
+        assert vars(clusterer) == before
+        assert clusterer.predict(blobs[0]).shape == (200,)
+
+    def test_a_second_one_is_raised_and_the_earlier_fit_stays(self, blobs, monkeypatch):
+        clusterer = CriticClusterer(**SHORT).fit(blobs[0])
+        before = dict(vars(clusterer))
+
+        def stop(*arguments):
+            raise KeyboardInterrupt
+
+        Judge(monkeypatch, 2, KeyboardInterrupt)
+        monkeypatch.setattr(CriticClusterer, "_keep", stop)
+        with pytest.raises(KeyboardInterrupt):
+            clusterer.fit(blobs[0][:50])
+        assert vars(clusterer) == before
+
+    @pytest.mark.parametrize("later", [0, 1])
+    def test_among_prototypes_there_is_the_sample(self, few_points, many, monkeypatch, later):
+        judged = Judge(monkeypatch)
+        CriticClusterer(**SHORT).fit(many)
+        n_first = len(judged.sizes) // 2
+        Judge(monkeypatch, n_first + 1 + later, KeyboardInterrupt)
+        with pytest.warns(ConvergenceWarning, match="interrupted"):
+            found = CriticClusterer(**SHORT).fit(many)
+        assert found.labels_.shape == (1_500,)
+        np.testing.assert_array_equal(found.predict(many), found.labels_)
+        if not later:  # nothing is known of prototypes
+            assert all((many == point).all(axis=1).any() for point in found._prototypes)
+
+
+class TestCheckpoint:
+    @pytest.fixture(autouse=True)
+    def save_always(self, monkeypatch):
+        monkeypatch.setattr("skdeepclust._known_scores._SECONDS", 0.0)
+
+    def break_off(self, clusterer, X, call, error=RuntimeError):
+        """A fit that ends with an error in one of its calls of the critic; the calls."""
+        with pytest.MonkeyPatch.context() as patch:
+            judged = Judge(patch, call, error)
+            with suppress(RuntimeError), catch_warnings():
+                simplefilter("ignore", ConvergenceWarning)
+                clusterer.fit(X)
+        return judged.sizes
+
+    @pytest.mark.parametrize("search", ["genetic", "cem"])
+    @pytest.mark.parametrize("call", [1, 2, 3, 6])
+    @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+    def test_a_broken_fit_goes_on_bit_for_bit(
+        self, blobs, monkeypatch, tmp_path, search, call, error
+    ):
+        X = blobs[0]
+        parameters = {"search": search, "population_size": 8, "n_generations": 6, "patience": 9}
+        wanted = CriticClusterer(random_state=3, **parameters).fit(X)
+        clusterer = CriticClusterer(checkpoint=tmp_path, random_state=3, **parameters)
+        if call == 1 and error is KeyboardInterrupt:
+            with pytest.raises(KeyboardInterrupt):
+                self.break_off(clusterer, X, call, error)
+        else:
+            self.break_off(clusterer, X, call, error)
+        assert bool(list(tmp_path.iterdir())) == (call > 1)
+        judged = Judge(monkeypatch)
+        resumed = clone(clusterer).fit(X)
+        assert_same(resumed, wanted)
+        assert len(judged.sizes) <= len(wanted.history_["best"]) - call + 1
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("search", ["genetic", "cem"])
+    def test_both_searches_of_many_rows(self, few_points, many, monkeypatch, tmp_path, search):
+        parameters = {"search": search, **SHORT}
+        with pytest.MonkeyPatch.context() as patch:
+            judged = Judge(patch)
+            wanted = CriticClusterer(**parameters).fit(many)
+        for call in range(1, len(judged.sizes) + 1):
+            clusterer = CriticClusterer(checkpoint=tmp_path, **parameters)
+            self.break_off(clusterer, many, call)
+            assert_same(clusterer.fit(many), wanted)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_fit_that_is_broken_off_again_and_again(self, blobs, tmp_path):
+        parameters = {"population_size": 8, "n_generations": 4, "patience": 9, "random_state": 0}
+        wanted = CriticClusterer(**parameters).fit(blobs[0])
+        clusterer = CriticClusterer(checkpoint=str(tmp_path), **parameters)
+        for _ in range(4):
+            self.break_off(clusterer, blobs[0], 2)  # one generation further each time
+        assert len(self.break_off(clusterer, blobs[0], None)) == 1
+        assert_same(clusterer, wanted)
+
+    @pytest.mark.parametrize("seed", [None, "instance"])
+    def test_random_states_without_a_seed(self, blobs, tmp_path, seed):
+        parameters = {"population_size": 8, "n_generations": 3, "patience": 9}
+        before = np.random.get_state()
+        try:
+            np.random.seed(4)  # None stands for the global generator
+            begun = None if seed is None else np.random.RandomState(4)
+            wanted = CriticClusterer(random_state=begun, **parameters).fit(blobs[0])
+            np.random.seed(4)
+            begun = None if seed is None else np.random.RandomState(4)
+            clusterer = CriticClusterer(checkpoint=tmp_path, random_state=begun, **parameters)
+            self.break_off(clusterer, blobs[0], 3)
+            np.random.seed(99)
+            assert_same(clusterer.fit(blobs[0]), wanted)
+        finally:
+            np.random.set_state(before)
+
+    def test_a_critic_that_is_trained_inside(self, blobs, tmp_path):
+        X, y = blobs
+        parameters = {"critic": ClusteringCritic(**{**TINY_CRITIC, "random_state": None}), **SHORT}
+        wanted = CriticClusterer(**parameters).fit(X, y)
+        clusterer = CriticClusterer(checkpoint=tmp_path, **parameters)
+        with pytest.MonkeyPatch.context() as patch:
+            Judge(patch, 2, RuntimeError)
+            with pytest.raises(RuntimeError):
+                clusterer.fit(X, y)
+        assert_same(clusterer.fit(X, y), wanted)
+
+    def test_other_data_and_parameters_are_refused(self, blobs, tmp_path):
+        X, _ = blobs
+        clusterer = CriticClusterer(checkpoint=tmp_path, **SHORT)
+        self.break_off(clusterer, X, 2)
+        (file,) = tmp_path.iterdir()
+        before = file.read_bytes()
+        with pytest.raises(ValueError, match=r"checkpoint=.*difference is in X"):
+            clusterer.fit(X + 1e-9)
+        with pytest.raises(ValueError, match=r"checkpoint=.*difference is in population_size"):
+            clone(clusterer).set_params(population_size=9).fit(X)
+        assert file.read_bytes() == before
+        clone(clusterer).set_params(verbose=0, n_jobs=2).fit(X)
+        assert not file.exists()
+
+    def test_a_directory_that_cannot_be_written(self, blobs, fitted, monkeypatch, tmp_path):
+        def refuse(path, *arguments, **named):
+            raise PermissionError(EACCES, "Permission denied", str(path))
+
+        before = dict(vars(fitted))
+        monkeypatch.setattr("skdeepclust._checkpoint.Path.touch", refuse)
+        with pytest.raises(PermissionError, match="checkpoint=.*nothing can be written there"):
+            fitted.set_params(checkpoint=tmp_path).fit(blobs[0])
+        fitted.set_params(checkpoint=None)
+        assert vars(fitted) == before
+
+    def test_a_full_disk_keeps_the_checkpoint_and_the_fit_before(
+        self, blobs, monkeypatch, tmp_path
+    ):
+        X, _ = blobs
+        clusterer = CriticClusterer(checkpoint=tmp_path, **SHORT)
+        self.break_off(clusterer, X, 2)
+        (file,) = tmp_path.iterdir()
+        before = file.read_bytes()
+
+        def refuse(*arguments):
+            raise OSError(ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("skdeepclust._checkpoint.TensorFile.write", refuse)
+            with pytest.raises(OSError, match=r"checkpoint=.*cannot be saved") as raised:
+                clusterer.fit(X)
+        assert raised.value.errno == ENOSPC
+        assert file.read_bytes() == before
+        assert not hasattr(clusterer, "labels_")
+        assert_same(clusterer.fit(X), CriticClusterer(**SHORT).fit(X))
+
+    def test_an_interrupted_fit_with_a_full_disk_is_kept(self, blobs, monkeypatch, tmp_path):
+        clusterer = CriticClusterer(checkpoint=tmp_path, **SHORT)
+        monkeypatch.setattr("skdeepclust._known_scores._SECONDS", 1e6)
+
+        def refuse(*arguments):
+            raise OSError(ENOSPC, "No space left on device")
+
+        class LastSave(Judge):
+            def __call__(self, *arguments):
+                if len(self.sizes) == 1:
+                    monkeypatch.setattr("skdeepclust._checkpoint.TensorFile.write", refuse)
+                return super().__call__(*arguments)
+
+        LastSave(monkeypatch, 2, KeyboardInterrupt)
+        with pytest.raises(OSError, match="cannot be saved"):
+            clusterer.fit(blobs[0])
+        assert clusterer.predict(blobs[0]).shape == (200,)
+
+    def test_the_parameter_is_copied_and_saved(self, blobs, tmp_path):
+        folder = tmp_path / "begun"
+        clusterer = clone(CriticClusterer(checkpoint=folder, **SHORT)).fit(blobs[0])
+        assert clusterer.get_params()["checkpoint"] == folder
+        save(clusterer, tmp_path / "clusterer.safetensors")
+        again = load(tmp_path / "clusterer.safetensors")
+        assert again.get_params()["checkpoint"] == folder
+        assert_same(again, clusterer)
 
 
 class TestCritics:
@@ -269,6 +591,7 @@ class TestBadInput:
             ({"search": "annealing"}, "'search' parameter"),
             ({"critic": 3}, "'critic' parameter"),
             ({"max_time": 0}, "'max_time' parameter"),
+            ({"checkpoint": 3}, "'checkpoint' parameter"),
             ({"device": "nowhere"}, "device='nowhere'"),
         ],
     )

@@ -1,6 +1,12 @@
 import copy
+import errno
+import os
 import pickle
 import random
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,9 +29,15 @@ from skdeepclust import (
     LinearEncoder,
     MLPEncoder,
     ModuleEncoder,
+    _base,
+    _tensor_files,
+    load,
+    save,
 )
+from skdeepclust._checkpoint import Checkpoint
 from skdeepclust.datasets import make_glyphs
 from skdeepclust.metrics import clustering_accuracy
+from skdeepclust.training import _checkpoint as training_checkpoint
 
 # Checks that scikit-learn keeps for itself: check_estimator does not run them.
 OWN_CHECKS = [
@@ -719,3 +731,324 @@ class TestComposition:
             results = list(pool.map(fitted.predict, [blobs[0]] * 8))
         for result in results:
             np.testing.assert_array_equal(result, fitted.labels_)
+
+
+FILE = "DeepMetricClusterer.checkpoint.safetensors"
+
+
+class StoppedError(Exception):
+    """Ends a fit from outside."""
+
+
+@pytest.fixture
+def stop_after(monkeypatch):
+    """A function that has fits end with an error after some epochs; and each epoch is saved."""
+    monkeypatch.setattr(training_checkpoint, "_SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(training_checkpoint, "_TIMES_BETWEEN", 0)
+
+    def choose(n_epochs, error=StoppedError):
+        @contextmanager
+        def progress(*args):
+            seen = []
+
+            def report(figures):
+                seen.append(figures)
+                if len(seen) == n_epochs:
+                    raise error
+
+            yield report
+
+        monkeypatch.setattr(_base, "epoch_progress", progress)
+
+    return choose
+
+
+def bits(clusterer, X):
+    """All that a fit leaves behind, to be compared bit for bit."""
+    weights = clusterer.network_.state_dict().items()
+    arrays = {name: value.numpy() for name, value in weights}
+    names = ("labels_", "cluster_centers_", "_mean", "_whitener", "_center_weights")
+    arrays |= {name: np.asarray(getattr(clusterer, name)) for name in names}
+    arrays["answers"] = clusterer.transform(X)
+    plain = {name: getattr(clusterer, name) for name in ("history_", "n_iter_", "inertia_")}
+    plain["random"] = str(clusterer._rng.get_state())
+    return plain | {name: (array.shape, array.tobytes()) for name, array in arrays.items()}
+
+
+def few_labels(X, y):
+    return np.where(np.arange(len(y)) % 5 == 0, y, -1)
+
+
+def own_module():
+    layers = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.AlphaDropout(0.2))
+    for i, value in enumerate(layers.parameters()):
+        drawn = np.random.RandomState(i).normal(size=tuple(value.shape))
+        value.data.copy_(torch.from_numpy(drawn))
+    return layers
+
+
+def as_images(X):
+    return np.tile(X, (1, 4))[:, :16].reshape(-1, 1, 4, 4)
+
+
+RESUMED = {
+    "dropout, held-out rows": (
+        {"encoder": MLPEncoder(hidden=(16,), dropout=0.3), "early_stopping": True}, None, None
+    ),
+    "images": (
+        {"encoder": ConvEncoder(channels=(4, 6), dropout=0.2), "augment": "affine"}, as_images, None
+    ),
+    "few labels": ({"early_stopping": True}, None, few_labels),
+    "no labels": ({"n_clusters": 4}, None, lambda X, y: None),
+    "assignments": ({}, None, lambda X, y: np.eye(4)[y]),
+    "a module": ({"encoder": own_module(), "augment": noisy}, None, None),
+    "a RandomState": ({"random_state": np.random.RandomState(3)}, None, None),
+}  # fmt: skip
+
+
+def prepared(name, data, **changes):
+    """A new estimator, X and y."""
+    parameters, change_X, change_y = RESUMED[name]
+    X, y = data
+    X, y = (change_X or (lambda X: X))(X), (change_y or (lambda X, y: y))(X, y)
+    options = {"max_epochs": 8, "n_iter_no_change": 9, "random_state": 0} | parameters | changes
+    return clone(DeepMetricClusterer(**options)), X, y
+
+
+class TestCheckpoint:
+    @pytest.mark.parametrize("name", RESUMED)
+    def test_goes_on_bit_for_bit(self, name, blobs, stop_after, tmp_path):
+        expected, X, y = prepared(name, blobs)
+        expected = bits(expected.fit(X, y), X)
+        for n_epochs in (3, 6):
+            stop_after(n_epochs)
+            with pytest.raises(StoppedError):
+                prepared(name, blobs, checkpoint=tmp_path)[0].fit(X, y)
+            assert os.listdir(tmp_path) == [FILE]
+        stop_after(None)
+        assert bits(prepared(name, blobs, checkpoint=tmp_path)[0].fit(X, y), X) == expected
+        assert os.listdir(tmp_path) == []
+
+    def test_goes_on_without_a_seed(self, blobs, stop_after, tmp_path):
+        X, y = blobs
+        before = np.random.get_state()
+        try:
+            np.random.seed(3)
+            options = {"max_epochs": 6, "encoder": MLPEncoder(hidden=(16,), dropout=0.3)}
+            expected = bits(DeepMetricClusterer(**options).fit(X, y), X)
+            np.random.seed(3)
+            stop_after(4)
+            with pytest.raises(StoppedError):
+                DeepMetricClusterer(**options, checkpoint=tmp_path).fit(X, y)
+            stop_after(None)
+            np.random.seed(4)
+            found = DeepMetricClusterer(**options, checkpoint=tmp_path).fit(X, y)
+            assert bits(found, X) == expected
+        finally:
+            np.random.set_state(before)
+
+    def test_goes_on_from_the_weights_of_a_warm_start(self, blobs, stop_after, tmp_path):
+        X, y = blobs
+        options = {"warm_start": True, "max_epochs": 5, "random_state": 0}
+        expected = bits(DeepMetricClusterer(**options).fit(X, y).fit(X, y), X)
+        found = DeepMetricClusterer(**options).fit(X, y).set_params(checkpoint=tmp_path)
+        stop_after(3)
+        with pytest.raises(StoppedError):
+            found.fit(X, y)
+        stop_after(None)
+        assert bits(found.fit(X, y), X) == expected
+
+    def test_of_other_parameters_or_data_is_refused(self, blobs, stop_after, tmp_path):
+        X, y = blobs
+        options = {"max_epochs": 5, "random_state": 0, "checkpoint": tmp_path}
+        stop_after(3)
+        with pytest.raises(StoppedError):
+            DeepMetricClusterer(**options).fit(X, y)
+        content = (tmp_path / FILE).read_bytes()
+        stop_after(None)
+        earlier = DeepMetricClusterer(max_epochs=1, random_state=0).fit(X, y)
+        labels = earlier.labels_
+        for changes, data, name in [
+            ({"learning_rate": 0.001}, (X, y), r"learning_rate \(0\.003 there, 0\.001 here\)"),
+            ({"encoder": "linear"}, (X, y), r"encoder \('mlp' there, 'linear' here\)"),
+            ({"random_state": 1}, (X, y), r"random_state \(0 there, 1 here\)"),
+            ({}, (X * 2, y), "X"),
+            ({}, (X, 3 - y), "y"),
+            ({}, (X, None), "y"),
+        ]:
+            with pytest.raises(ValueError, match=rf"checkpoint=.*{FILE}.* is in {name}\. Delete"):
+                earlier.set_params(**options | changes).fit(*data)
+            assert (tmp_path / FILE).read_bytes() == content
+            np.testing.assert_array_equal(earlier.predict(X), labels)
+            earlier.set_params(learning_rate=0.003, encoder="mlp")
+        DeepMetricClusterer(**options, verbose=0, device="cpu").fit(X, y)
+
+    def test_that_is_damaged_is_refused(self, blobs, stop_after, tmp_path):
+        clusterer = DeepMetricClusterer(max_epochs=4, random_state=0, checkpoint=tmp_path)
+        stop_after(3)
+        with pytest.raises(StoppedError):
+            clusterer.fit(*blobs)
+        stop_after(None)
+        whole = (tmp_path / FILE).read_bytes()
+        for damaged in (b"", whole[:-1], whole[:3000] + b"!" + whole[3001:]):
+            (tmp_path / FILE).write_bytes(damaged)
+            with pytest.raises(ValueError, match=rf"checkpoint=.*{FILE}.* Delete the file"):
+                clusterer.fit(*blobs)
+            assert (tmp_path / FILE).read_bytes() == damaged
+        (tmp_path / FILE).write_bytes(whole)
+        assert clusterer.fit(*blobs).n_iter_ == 4
+
+    def test_a_solution_in_closed_form_writes_nothing(self, blobs, monkeypatch, tmp_path):
+        monkeypatch.setattr(Checkpoint, "save", None)
+        DeepMetricClusterer(encoder="linear", checkpoint=tmp_path / "new").fit(*blobs)
+        assert os.listdir(tmp_path / "new") == []
+
+    def test_chunks_write_nothing(self, blobs, tmp_path):
+        DeepMetricClusterer(random_state=0, checkpoint=tmp_path / "new").partial_fit(*blobs)
+        assert os.listdir(tmp_path) == []
+
+    def test_where_nothing_can_be_written(self, blobs, tmp_path):
+        (tmp_path / "file").write_text("")
+        for path in (tmp_path / "file", str(tmp_path / "file")):
+            with pytest.raises(ValueError, match=r"checkpoint=.*file'\)? is a file"):
+                DeepMetricClusterer(checkpoint=path).fit(*blobs)
+        with pytest.raises(FileNotFoundError, match=r"checkpoint=.*is no directory"):
+            DeepMetricClusterer(checkpoint=tmp_path / "file" / "new").fit(*blobs)
+        with pytest.raises(ValueError, match="'checkpoint' parameter"):
+            DeepMetricClusterer(checkpoint=3).fit(*blobs)
+
+    def test_a_full_disk_leaves_what_was_saved_before(
+        self, blobs, stop_after, monkeypatch, tmp_path
+    ):
+        X, y = blobs
+        options = {"max_epochs": 6, "random_state": 0}
+        expected = bits(DeepMetricClusterer(**options).fit(X, y), X)
+        clusterer = DeepMetricClusterer(**options).fit(X, y)
+        stop_after(None)
+        n_written = []
+        fsync = os.fsync
+
+        def fill(number):
+            n_written.append(number)
+            if len(n_written) > 2:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            fsync(number)
+
+        monkeypatch.setattr(_tensor_files.os, "fsync", fill)
+        clusterer.set_params(checkpoint=tmp_path)
+        with pytest.raises(OSError, match=r"checkpoint=.*stays: No space left") as caught:
+            clusterer.fit(X, y)
+        assert caught.value.errno == errno.ENOSPC
+        assert bits(clusterer, X) == expected
+        assert os.listdir(tmp_path) == [FILE]
+        monkeypatch.setattr(_tensor_files.os, "fsync", fsync)
+        assert bits(clusterer.fit(X, y), X) == expected
+        assert len(n_written) == 3
+
+    def test_is_refused_in_a_process_group(self, blobs, tmp_path):
+        clusterer = DeepMetricClusterer(checkpoint=tmp_path)
+        with pytest.raises(NotImplementedError, match="checkpoint=.* inside a process group"):
+            clusterer._open_checkpoint(blobs[0], None, SimpleNamespace(n_ranks=2))
+
+    @pytest.mark.parametrize("value", ["somewhere", Path("somewhere"), None])
+    def test_is_a_parameter_like_others(self, value, tmp_path):
+        clusterer = clone(DeepMetricClusterer(checkpoint=value))
+        assert clusterer.get_params()["checkpoint"] == value
+        save(clusterer, tmp_path / "a.safetensors")
+        assert load(tmp_path / "a.safetensors").checkpoint == value
+
+    def test_files_of_earlier_releases_have_none(self):
+        path = Path(__file__).parent / "releases" / "0.1.0" / "mlp.safetensors"
+        assert load(path).checkpoint is None
+
+
+class TestInterrupt:
+    def test_keeps_the_latest_weights(self, blobs, stop_after):
+        X, y = blobs
+        clusterer = DeepMetricClusterer(max_epochs=40, random_state=0)
+        stop_after(4, KeyboardInterrupt)
+        message = "interrupted after 4 of at most 40 epochs: the best weights so far are kept.$"
+        with pytest.warns(ConvergenceWarning, match=message) as caught:
+            assert clusterer.fit(X, y) is clusterer
+        assert caught[0].filename == __file__
+        assert clusterer.n_iter_ == 4 == len(clusterer.history_["objective"])
+        assert not clusterer.network_.training
+        np.testing.assert_array_equal(clusterer.predict(X), clusterer.labels_)
+        assert clusterer.score(X, y) > 0.5
+
+    def test_keeps_the_best_weights_of_held_out_rows(self, blobs, stop_after):
+        X, y = blobs
+        X = X + np.random.RandomState(0).normal(size=X.shape, scale=6)
+        options = {"max_epochs": 40, "n_iter_no_change": 40, "random_state": 0}
+        options |= {"early_stopping": True, "learning_rate": 0.03}
+        values = DeepMetricClusterer(**options).fit(X, y).history_["validation_objective"]
+        best = next(
+            i
+            for i in range(39)
+            if values[i + 1] > values[i] < min(values[:i], default=np.inf) - 0.001
+        )
+        kept = []
+        for n_epochs in (best + 1, best + 2):  # after the best one, and after a worse one
+            stop_after(n_epochs, KeyboardInterrupt)
+            with pytest.warns(ConvergenceWarning, match=f"after {n_epochs} of"):
+                clusterer = DeepMetricClusterer(**options).fit(X, y)
+            assert clusterer.history_["validation_objective"] == values[:n_epochs]
+            kept.append(clusterer.network_.state_dict())
+        assert all(torch.equal(value, kept[1][name]) for name, value in kept[0].items())
+
+    def test_before_the_first_step_is_raised(self, blobs):
+        X, y = blobs
+
+        def interrupt(batch, generator):
+            raise KeyboardInterrupt
+
+        clusterer = DeepMetricClusterer(max_epochs=2, random_state=0).fit(X, y)
+        before = bits(clusterer, X)
+        with pytest.raises(KeyboardInterrupt):
+            clusterer.set_params(augment=interrupt).fit(X, y)
+        assert bits(clusterer, X) == before
+
+    def test_a_second_one_is_raised(self, blobs, stop_after, monkeypatch, tmp_path):
+        X, y = blobs
+
+        def interrupt(*args):
+            raise KeyboardInterrupt
+
+        clusterer = DeepMetricClusterer(max_epochs=6, random_state=0).fit(X, y)
+        before = bits(clusterer, X)
+        stop_after(3, KeyboardInterrupt)
+        monkeypatch.setattr(_base, "place_centers", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            clusterer.set_params(checkpoint=tmp_path).fit(X, y)
+        assert bits(clusterer, X) == before
+        assert os.listdir(tmp_path) == [FILE]
+
+    def test_the_fit_goes_on_from_its_checkpoint(self, blobs, stop_after, tmp_path):
+        X, y = blobs
+        options = {"max_epochs": 6, "random_state": 0}
+        expected = bits(DeepMetricClusterer(**options).fit(X, y), X)
+        clusterer = DeepMetricClusterer(**options, checkpoint=tmp_path)
+        stop_after(3, KeyboardInterrupt)
+        with pytest.warns(ConvergenceWarning, match="The same fit goes on from its checkpoint"):
+            clusterer.fit(X, y)
+        assert os.listdir(tmp_path) == [FILE]
+        stop_after(None)
+        assert bits(clusterer.fit(X, y), X) == expected
+
+    def test_stays_a_fit_where_warnings_are_errors(self, blobs, stop_after):
+        clusterer = DeepMetricClusterer(max_epochs=6, random_state=0)
+        stop_after(3, KeyboardInterrupt)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(ConvergenceWarning):
+                clusterer.fit(*blobs)
+        assert clusterer.n_iter_ == 3
+        assert clusterer.predict(blobs[0]).shape == (300,)
+
+    def test_in_a_chunk_is_raised(self, blobs, stop_after):
+        clusterer = DeepMetricClusterer(random_state=0).partial_fit(*blobs)
+        before = bits(clusterer, blobs[0])
+        stop_after(1, KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            clusterer.partial_fit(*blobs)
+        assert bits(clusterer, blobs[0]) | {"random": before["random"]} == before

@@ -32,7 +32,7 @@ from skdeepclust import (
     LinearEncoder,
     MLPEncoder,
     ModuleEncoder,
-    persistence,
+    _tensor_files,
 )
 from skdeepclust._critic import ClusteringCritic
 from skdeepclust._critic_clusterer import CriticClusterer
@@ -389,7 +389,7 @@ class TestFile:
         def fail(*args):
             raise OSError("disk full")
 
-        monkeypatch.setattr(persistence.os, "fsync", fail)
+        monkeypatch.setattr(_tensor_files.os, "fsync", fail)
         with pytest.raises(OSError, match="disk full"):
             save(DeepMetricClusterer(), path)
         assert path.read_bytes() == before
@@ -405,7 +405,7 @@ class TestFile:
         if step == "write":
             monkeypatch.setattr(builtins, "open", lambda *args: full_file(builtins_open(*args)))
         else:
-            monkeypatch.setattr(persistence.os, step, fail)
+            monkeypatch.setattr(_tensor_files.os, step, fail)
         builtins_open = io.open
         with pytest.raises(OSError, match=r"No space left on device: .*c\.safetensors'$") as caught:
             save(DeepMetricClusterer(), path)
@@ -416,7 +416,7 @@ class TestFile:
 
     def test_is_not_written_where_it_could_not_be_read(self, path, monkeypatch):
         before = path.read_bytes()
-        monkeypatch.setattr(persistence, "_MAX_HEADER_BYTES", 500)
+        monkeypatch.setattr(_tensor_files, "_MAX_HEADER_BYTES", 500)
         with pytest.raises(ValueError, match=r"c\.safetensors is not written: .* 500 at most"):
             save(DeepMetricClusterer(), path)
         assert path.read_bytes() == before
@@ -637,7 +637,7 @@ def tamper(path, change, signed=False):
     change(document, tensors)
     if signed:
         del document["sha256"]
-        document["sha256"] = persistence._digest(document, tensors)
+        document["sha256"] = _tensor_files.digest(document, tensors)
     save_file(tensors, path, {"skdeepclust": json.dumps(document)})
 
 

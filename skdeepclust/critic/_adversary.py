@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
 from ..search import search_clusterings
+from ..training import Store
 from ._judging import judge
 from ._network import CriticNetwork
+from ._state import TrainingState
 from ._tasks import Task
-from ._training import CriticPlan, train_critic
+from ._training import CriticPlan, OnEpoch, end_training, train_epochs
 
 __all__ = ["attack_tasks", "n_epochs_in_all", "train_in_rounds"]
 
@@ -33,8 +34,11 @@ def train_in_rounds(
     plan: CriticPlan,
     rng: np.random.RandomState,
     n_rounds: int,
-    on_epoch: Callable[[dict[str, float]], Any] | None = None,
+    on_epoch: OnEpoch | None = None,
     n_jobs: int | None = None,
+    *,
+    store: Store | None = None,
+    keep_if_interrupted: bool = False,
 ) -> dict[str, list[float]]:
     """Train, let a search attack the critic, learn what it found, and so on.
 
@@ -48,9 +52,15 @@ def train_in_rounds(
     rng : RandomState
     n_rounds : int
     on_epoch : callable, optional
-        Called with the figures of each epoch.
+        Called with the figures of each epoch, also of those that the store has.
     n_jobs : int, optional
         Processes of the search.
+    store : Store, optional
+        Gets the state after each epoch and each attack. Training goes on from what it has; the
+        result is the same bit for bit, if the other parameters are.
+    keep_if_interrupted : bool, default=False
+        Whether KeyboardInterrupt only ends the training, once an epoch is complete. Network
+        and history are then those of the last complete one.
 
     Returns
     -------
@@ -58,15 +68,34 @@ def train_in_rounds(
         The mean "loss" of each epoch, and for each round the "overrated" mean by which the
         score of what the search found exceeds its quality.
     """
-    history = {**train_critic(network, tasks, plan, rng, on_epoch), "overrated": []}
-    tasks, later = list(tasks), _after_round(plan)
-    for _ in range(n_rounds):
-        attacked, overrated = attack_tasks(network, tasks, rng, n_jobs)
-        for i, task in attacked.items():
-            tasks[i] = task
-        history["overrated"].append(overrated)
-        history["loss"] += train_critic(network, tasks, later, rng, on_epoch)["loss"]
-    return history
+    state = TrainingState(network, tasks, rng, store)
+    state.load()
+    if on_epoch is not None:
+        for loss in state.history["loss"]:
+            on_epoch({"loss": loss})
+    try:
+        _go_on(state, plan, n_rounds, on_epoch, n_jobs)
+    except KeyboardInterrupt:
+        if not (keep_if_interrupted and state.go_back()):
+            raise
+        end_training(state, plan)
+    return state.history
+
+
+def _go_on(
+    state: TrainingState,
+    plan: CriticPlan,
+    n_rounds: int,
+    on_epoch: OnEpoch | None,
+    n_jobs: int | None,
+) -> None:
+    """The epochs and rounds that are still to be done."""
+    later = _after_round(plan)
+    train_epochs(state, later if state.n_rounds else plan, on_epoch)
+    while state.n_rounds < n_rounds:
+        attacked, overrated = attack_tasks(state.network, state.tasks, state.rng, n_jobs)
+        state.end_attack(attacked, overrated)
+        train_epochs(state, later, on_epoch)
 
 
 def n_epochs_in_all(plan: CriticPlan, n_rounds: int) -> int:

@@ -14,9 +14,12 @@ from torch import Tensor
 from ..graph import reconstruction_loss
 from ._network import CriticNetwork
 from ._objectives import ranking_loss, regression_loss, wasserstein_loss
+from ._state import TrainingState
 from ._tasks import Task
 
-__all__ = ["CriticPlan", "train_critic"]
+__all__ = ["CriticPlan", "end_training", "train_critic", "train_epochs"]
+
+OnEpoch = Callable[[dict[str, float]], Any]
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def train_critic(
     tasks: Sequence[Task],
     plan: CriticPlan,
     rng: np.random.RandomState,
-    on_epoch: Callable[[dict[str, float]], Any] | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> dict[str, list[float]]:
     """Train in place; the mean loss of each epoch.
 
@@ -75,26 +78,58 @@ def train_critic(
     on_epoch : callable, optional
         Called with the figures of each epoch.
     """
-    network.to(plan.device)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
+    state = TrainingState(network, tasks, rng)
+    train_epochs(state, plan, on_epoch)
+    return {"loss": state.history["loss"]}
+
+
+@torch.inference_mode(mode=False)
+def train_epochs(state: TrainingState, plan: CriticPlan, on_epoch: OnEpoch | None = None) -> None:
+    """Train from where the state is to the last epoch of the plan.
+
+    Parameters
+    ----------
+    state : TrainingState
+        Changed in place.
+    plan : CriticPlan
+    on_epoch : callable, optional
+        Called with the figures of each epoch, once the state has them.
+    """
+    network = state.network.to(plan.device)
+    parameters = network.parameters()
+    state.begin(
+        torch.optim.AdamW(parameters, lr=plan.learning_rate, weight_decay=plan.weight_decay)
     )
-    generator = torch.Generator().manual_seed(int(rng.randint(np.iinfo(np.int32).max)))
-    history: dict[str, list[float]] = {"loss": []}
     network.train()
-    for epoch in range(plan.n_epochs):
-        order = rng.permutation(len(tasks))
-        losses = []
-        for start in range(0, len(order), plan.batch_size):
-            _set_learning_rate(optimizer, plan, epoch + start / len(order))
-            batch = [tasks[i] for i in order[start : start + plan.batch_size]]
-            losses.append(_step(network, optimizer, batch, plan, generator))
-        history["loss"].append(float(np.mean(losses)))
+    for epoch in range(state.n_epochs, plan.n_epochs):
+        loss = _train_epoch(state, plan, epoch)
+        state.end_epoch(loss)
         if on_epoch is not None:
-            on_epoch({"loss": history["loss"][-1]})
-    network.eval()
-    _check_finite(network, tasks[0], plan, history["loss"])
-    return history
+            on_epoch({"loss": loss})
+    end_training(state, plan)
+
+
+def _train_epoch(state: TrainingState, plan: CriticPlan, epoch: int) -> float:
+    """One pass over the tasks; the mean loss."""
+    order = state.rng.permutation(len(state.tasks))
+    losses = []
+    for start in range(0, len(order), plan.batch_size):
+        _set_learning_rate(state.optimizer, plan, epoch + start / len(order))
+        batch = [state.tasks[i] for i in order[start : start + plan.batch_size]]
+        losses.append(_step(state.network, state.optimizer, batch, plan, state.generator))
+    return float(np.mean(losses))
+
+
+def end_training(state: TrainingState, plan: CriticPlan) -> None:
+    """Have the network ready to judge.
+
+    Raises
+    ------
+    ValueError
+        If training has blown it up.
+    """
+    state.network.to(plan.device).eval()
+    _check_finite(state.network, state.tasks[0], plan, state.history["loss"])
 
 
 def _check_finite(

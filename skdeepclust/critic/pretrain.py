@@ -3,7 +3,8 @@
 "default" learns from synthetic data that this program generates. With ``--images`` it is trained
 on from there on tasks of handwritten digits (``mnist.npz`` in ``--data-dir``) and becomes
 "images". Each set of weights gets a model card beside it: data, figures on tasks that were held
-out, and hashes. A seed fixes every bit on one machine; on two cores it takes under an hour.
+out, and hashes. A seed fixes every bit on one machine; on two cores it takes under an hour,
+and with ``--checkpoint`` a run that was killed goes on where its training was.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ import torch
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
+from .._checkpoint import Checkpoint
 from .._critic import ClusteringCritic
 from ..persistence import save
-from ..training import epoch_progress, seeded_torch
+from ..training import epoch_progress, module_draws
 from ._adversary import n_epochs_in_all, train_in_rounds
 from ._labelled import LabelledSet, sample_tasks
 from ._network import CriticNetwork
@@ -73,6 +75,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--held-out", type=int, default=300, help="data sets for the figures")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--checkpoint", type=Path, help="folder of the state after each epoch")
     parser.add_argument("--quick", action="store_true", help="a few tasks, to try the program")
     parser.add_argument("--verbose", type=int, default=1)
     options = parser.parse_args(arguments)
@@ -86,11 +89,12 @@ def _train_default(options: argparse.Namespace) -> tuple[ClusteringCritic, Figur
     rng = np.random.RandomState(options.seed)
     tasks = draw_tasks(options.tasks, rng, n_jobs=options.jobs)
     held_out = draw_tasks(options.held_out, rng, n_jobs=options.jobs)
-    with seeded_torch(rng, torch.device("cpu")):
+    with module_draws(rng, torch.device("cpu"), True) as draws, draws.initialization():
         network = CriticNetwork()
     plan = CriticPlan(n_epochs=options.epochs)
-    history = _learn(network, tasks, plan, rng, options)
+    history, checkpoint = _learn(network, tasks, plan, rng, options)
     figures = {f"{options.held_out} synthetic sets": choice_figures(network, held_out)}
+    checkpoint.remove()
     data = [
         f"{options.tasks} synthetic data sets of {len(FAMILIES)} families",
         f"tasks, SHA-256 {_digest(tasks)}",
@@ -110,9 +114,10 @@ def _train_images(options: argparse.Namespace) -> tuple[ClusteringCritic, Figure
     tasks += draw_tasks(options.digit_tasks, rng, n_jobs=options.jobs)
     plan = CriticPlan(n_epochs=options.epochs, learning_rate=CriticPlan.learning_rate / 2)
     before = _picture_figures(network, options)
-    history = _learn(network, tasks, plan, rng, options)
+    history, checkpoint = _learn(network, tasks, plan, rng, options)
     figures = {f"{name}, default critic": found for name, found in before.items()}
     figures |= _picture_figures(network, options)
+    checkpoint.remove()
     data = [
         f"the default critic, then {options.digit_tasks} tasks of MNIST digits (training half) and "
         f"{options.digit_tasks} new synthetic data sets",
@@ -127,10 +132,22 @@ def _learn(
     plan: CriticPlan,
     rng: np.random.RandomState,
     options: argparse.Namespace,
-) -> dict[str, list[float]]:
+) -> tuple[dict[str, list[float]], Checkpoint]:
+    """Train; the history, and what to remove when all is done."""
+    estimator = ClusteringCritic(
+        adversarial_rounds=options.rounds,
+        max_epochs=options.epochs,
+        learning_rate=plan.learning_rate,
+        random_state=options.seed,
+    )
+    checkpoint = Checkpoint(options.checkpoint, estimator, _digest(tasks))
+    checkpoint.restore_rng(rng)
     total = n_epochs_in_all(plan, options.rounds)
     with epoch_progress(total, options.verbose, "critic") as report:
-        return train_in_rounds(network, tasks, plan, rng, options.rounds, report, options.jobs)
+        history = train_in_rounds(
+            *(network, tasks, plan, rng, options.rounds, report, options.jobs), store=checkpoint
+        )
+    return history, checkpoint
 
 
 def _as_estimator(

@@ -213,7 +213,7 @@ class CrossEntropyStrategy:
             return [*self.ancestry.founders, *networks]
         samples: list[Partition] = []
         for _ in range(_MAX_BATCHES):
-            drawn = (self._sample() for _ in range(self.population_size))
+            drawn = self.ancestry.limit(self._sample() for _ in range(self.population_size))
             samples += [sample for sample in drawn if self.ancestry.admit(sample)]
             if len(samples) >= self.population_size:
                 break
@@ -232,7 +232,7 @@ class CrossEntropyStrategy:
 
     def _founding_networks(self) -> list[Partition]:
         found = []
-        for founder in self.ancestry.founders:
+        for founder in self.ancestry.limit(self.ancestry.founders):
             network = self._network(founder.n_clusters)
             weights = network.from_labels(self.Z, founder.labels, self.rng)
             labels = network.assign(self.Z, weights)

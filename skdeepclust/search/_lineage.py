@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
+from ._deadline import Deadline
 from ._operators import keep_bounds
 from ._partition import Bounds, Codes, Floats, Partition, difference
 from ._prototypes import Prototypes
 
 __all__ = ["Ancestry", "descend", "make_founders", "offspring"]
 
+T = TypeVar("T")
+
 # Draws per child wanted, before a generation is left smaller.
 _MAX_DRAWS = 4
+# Of the time that is left, what the making of a generation may take: it is to be scored as well.
+_MAKING = 0.5
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,8 @@ class Ancestry:
         At most as many clusters as there are prototypes.
     trust : float or None
         Largest share of rows on which a partition may differ from its founder.
+    deadline : Deadline
+        By which the search should be over.
     """
 
     rows: Floats
@@ -38,6 +46,11 @@ class Ancestry:
     founders: list[Partition]
     bounds: Bounds
     trust: float | None = None
+    deadline: Deadline = field(default_factory=Deadline)
+
+    def limit(self, draws: Iterable[T]) -> Iterator[T]:
+        """Draws for a generation as long as there is time, at least one of them."""
+        return self.deadline.share(_MAKING).limit(draws)
 
     def admit(self, candidate: Partition) -> bool:
         """Whether a partition is within the bounds and the trust region of its founder."""
@@ -135,7 +148,8 @@ def offspring(
     make_child : callable
         Draws one.
     size : int
-        Number of partitions wanted; fewer are returned where the draws yield no more.
+        Number of partitions wanted; fewer are returned where the draws, or the time, yield no
+        more.
     known : set of bytes
         Keys of partitions that are not new; those returned are added.
 
@@ -145,7 +159,7 @@ def offspring(
         At least one: the first founder again, if there is no other.
     """
     children: list[Partition] = []
-    for _ in range(_MAX_DRAWS * size):
+    for _ in ancestry.limit(range(_MAX_DRAWS * size)):
         child = make_child()
         if child.key not in known and ancestry.admit(child):
             known.add(child.key)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Protocol
@@ -13,17 +12,18 @@ from deap import algorithms, base, tools
 from numpy.typing import ArrayLike
 
 from ._baselines import HillClimbingStrategy, RandomStrategy
+from ._cached_score import CachedScore, OnScores, Score
 from ._cem import CrossEntropyStrategy
+from ._deadline import Deadline
 from ._genetic import GeneticStrategy
 from ._lineage import Ancestry, make_founders
-from ._partition import Bounds, Codes, Floats, Partition, canonical
+from ._partition import Bounds, Codes, Floats, Partition
 from ._portfolio import portfolio
 from ._prototypes import default_n_prototypes, make_prototypes
-from ._result import SearchResult, collect_result
+from ._result import INTERRUPTED, SearchResult, collect_result
 
 __all__ = ["STRATEGIES", "Strategy", "search_clusterings"]
 
-Score = Callable[[Codes], Floats]
 Callback = Callable[[dict[str, float]], Any]
 
 _PROTOTYPES_PER_CLUSTER = 4
@@ -37,34 +37,6 @@ class Strategy(Protocol):
 
     def update(self, population: list[Partition]) -> None:
         """Learn from their scores."""
-
-
-class _CachedScore:
-    """Score partitions in one call; equal ones once and for all."""
-
-    def __init__(self, score: Score) -> None:
-        self._score = score
-        self._known: dict[bytes, float] = {}
-
-    @property
-    def n_evaluations(self) -> int:
-        return len(self._known)
-
-    def __call__(self, population: Sequence[Partition]) -> list[tuple[float]]:
-        new = {p.key: p.labels for p in population if p.key not in self._known}
-        if new:
-            labels = canonical(np.stack(list(new.values())))
-            self._known.update(zip(new, self._checked(labels), strict=True))
-        return [(self._known[partition.key],) for partition in population]
-
-    def _checked(self, labels: Codes) -> list[float]:
-        scores = np.asarray(self._score(labels), dtype=np.float64)
-        if scores.shape != (len(labels),) or np.isnan(scores).any():
-            raise ValueError(
-                f"score must return {len(labels)} figures for as many clusterings, none of them "
-                f"NaN; got an array of shape {scores.shape} with {np.isnan(scores).sum()} NaN."
-            )
-        return scores.tolist()
 
 
 STRATEGIES: dict[str, Callable[..., Strategy]] = {
@@ -97,6 +69,9 @@ def search_clusterings(
     min_difference: float = 0.02,
     options: Mapping[str, Any] | None = None,
     callback: Callback | None = None,
+    known: Mapping[bytes, float] | None = None,
+    on_scores: OnScores | None = None,
+    keep_if_interrupted: bool = False,
 ) -> SearchResult:
     """Search the clustering of a data set that a score likes best.
 
@@ -121,8 +96,9 @@ def search_clusterings(
     tolerance : float, default=1e-4
         A score is better if it is higher by more than this.
     max_time : float or None, default=None
-        Seconds after which no further generation begins. It does not interrupt one, nor the
-        making and scoring of the starts.
+        Seconds after which the search ends. What is not made and scored by then is left out,
+        starts included; one of these is always scored. The clock is looked at between calls of
+        the score, which then gets less than a generation at a time.
     max_evaluations : int or None, default=None
         Clusterings scored after which no further generation begins.
     starts : iterable of array-like of shape (n,), optional
@@ -140,6 +116,14 @@ def search_clusterings(
     callback : callable, optional
         Called after every generation with its figures: those of `SearchResult.history`, and
         ``generation``.
+    known : mapping of bytes to float, optional
+        Scores by `Partition.key` of partitions that `score` is not asked for again. With those
+        of a search that was broken off, and a `rng` as it was, the same search goes on.
+    on_scores : callable, optional
+        Called with all scores so far, by key, after every call of `score`.
+    keep_if_interrupted : bool, default=False
+        Whether a KeyboardInterrupt ends the search as a limit does, once the starts are scored;
+        otherwise it is raised, as it always is before.
 
     Returns
     -------
@@ -167,22 +151,26 @@ def search_clusterings(
     >>> found.labels
     array([0, 0, 0, 1, 1, 2, 2])
     """
-    started = time.monotonic()
+    deadline = Deadline.after(max_time)
     rows = _scaled(np.asarray(X, dtype=np.float64))
     bounds = _checked_bounds(rows, min_clusters, max_clusters)
     _check_settings(strategy, population_size, n_generations, trust)
-    ancestry = _make_ancestry(rows, rng, bounds, starts, n_starts, trust)
+    ancestry = _make_ancestry(rows, rng, bounds, starts, n_starts, trust, deadline)
     chosen = STRATEGIES[strategy](ancestry, rng, population_size, **(options or {}))
-    limits = _Limits(n_generations, patience, tolerance, max_evaluations, max_time, started)
+    limits = _Limits(
+        n_generations, patience, tolerance, max_evaluations, deadline, keep_if_interrupted
+    )
     fame = tools.HallOfFame(max(1, n_alternatives), similar=_same_partition)
-    population, log, reason = _evolve(chosen, _CachedScore(score), fame, limits, callback)
-    found = [*fame, *population, *ancestry.founders]
-    return collect_result(found, ancestry.founders, log, reason, n_alternatives, min_difference)
+    cached = CachedScore(score, deadline, known, on_scores)
+    population, log, reason = _evolve(chosen, cached, fame, limits, callback)
+    founders = [founder for founder in ancestry.founders if founder.fitness.valid]
+    found = [*fame, *population, *founders]
+    return collect_result(found, founders, log, reason, n_alternatives, min_difference)
 
 
 def _evolve(
     strategy: Strategy,
-    score: _CachedScore,
+    score: CachedScore,
     fame: tools.HallOfFame,
     limits: _Limits,
     callback: Callback | None,
@@ -191,35 +179,43 @@ def _evolve(
     toolbox, statistics = _toolbox(strategy, score), _statistics()
     log, reason = tools.Logbook(), None
     while reason is None:
-        # One generation at a time: DEAP's loop has no way to end early.
-        population, last = algorithms.eaGenerateUpdate(
-            toolbox, 1, halloffame=fame, stats=statistics, verbose=False
-        )
-        log.record(
-            generation=len(log),
-            best=fame[0].score,
-            mean=last[0]["mean"],
-            n_clusters=fame[0].n_clusters,
-            n_evaluations=score.n_evaluations,
-        )
-        if callback is not None:
-            callback(dict(log[-1]))
-        reason = limits.reached(log)
+        try:
+            # One generation at a time: DEAP's loop has no way to end early.
+            population, last = algorithms.eaGenerateUpdate(
+                toolbox, 1, halloffame=fame, stats=statistics, verbose=False
+            )
+            log.record(
+                generation=len(log),
+                best=fame[0].score,
+                mean=last[0]["mean"],
+                n_clusters=fame[0].n_clusters,
+                n_evaluations=score.n_evaluations,
+            )
+            if callback is not None:
+                callback(dict(log[-1]))
+            reason = "time" if score.is_cut_short else limits.reached(log)
+        except KeyboardInterrupt:
+            if not (limits.interrupts and log):
+                raise
+            reason = INTERRUPTED
     return population, log, reason
 
 
-def _toolbox(strategy: Strategy, score: _CachedScore) -> base.Toolbox:
+def _toolbox(strategy: Strategy, score: CachedScore) -> base.Toolbox:
     """DEAP's toolbox; its map scores a whole generation in one call."""
     toolbox = base.Toolbox()
     toolbox.register("generate", strategy.generate)
     toolbox.register("update", strategy.update)
     toolbox.register("evaluate", score)
-    toolbox.register("map", _call_once)
+    toolbox.register("map", _score_together)
     return toolbox
 
 
-def _call_once(evaluate: _CachedScore, population: Sequence[Partition]) -> list[tuple[float]]:
-    return evaluate(population)
+def _score_together(evaluate: CachedScore, population: list[Partition]) -> list[tuple[float]]:
+    """Fitness of a generation, which loses those for which there was no time."""
+    scores = evaluate(population)
+    del population[len(scores) :]
+    return scores
 
 
 def _statistics() -> tools.Statistics:
@@ -234,14 +230,14 @@ def _same_partition(first: Partition, second: Partition) -> bool:
 
 @dataclass(frozen=True)
 class _Limits:
-    """What ends a search; None for no limit."""
+    """What ends a search; None for no limit, `interrupts` for any KeyboardInterrupt."""
 
     n_generations: int
     patience: int | None
     tolerance: float
     max_evaluations: int | None
-    max_time: float | None
-    started: float
+    deadline: Deadline
+    interrupts: bool
 
     def reached(self, log: tools.Logbook) -> str | None:
         """The first limit that the generations so far have reached."""
@@ -251,7 +247,7 @@ class _Limits:
             return "patience"
         if self.max_evaluations is not None and log[-1]["n_evaluations"] >= self.max_evaluations:
             return "evaluations"
-        if self.max_time is not None and time.monotonic() - self.started >= self.max_time:
+        if not self.deadline.allows():
             return "time"
         return None
 
@@ -272,6 +268,7 @@ def _make_ancestry(
     starts: Iterable[ArrayLike] | None,
     n_starts: int,
     trust: float | None,
+    deadline: Deadline,
 ) -> Ancestry:
     n = len(rows)
     wanted = max(default_n_prototypes(n), _PROTOTYPES_PER_CLUSTER * bounds.max_clusters)
@@ -283,10 +280,10 @@ def _make_ancestry(
         )
     bounds = Bounds(bounds.min_clusters, min(bounds.max_clusters, len(prototypes)))
     if starts is None:
-        founders = portfolio(rows, prototypes, rng, bounds, n_starts)
+        founders = portfolio(rows, prototypes, rng, bounds, n_starts, deadline)
     else:
         founders = make_founders(prototypes, rng, _checked_starts(starts, n), bounds)
-    return Ancestry(rows, prototypes, founders, bounds, trust)
+    return Ancestry(rows, prototypes, founders, bounds, trust, deadline)
 
 
 def _checked_starts(starts: Iterable[ArrayLike], n: int) -> list[Codes]:

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from ..critic._algorithms import ALGORITHMS
 from ..critic._damage import complete_noise
 from ..critic._view import DataView
+from ._deadline import Deadline
 from ._lineage import make_founders
 from ._partition import Bounds, Codes, Floats, Partition
 from ._prototypes import Prototypes
@@ -40,6 +41,10 @@ _DENSITY = ("hdbscan", "dbscan")
 _DETERMINISTIC = ("ward", "average", "complete", "single")
 _FEWEST_DISTINCT = 8
 
+_NO_LIMIT = Deadline()
+# Of the time that is left, what the algorithms may take; one run may take longer.
+_SHARE = 0.5
+
 
 def portfolio(
     X: Floats,
@@ -47,6 +52,7 @@ def portfolio(
     rng: np.random.RandomState,
     bounds: Bounds,
     n_clusterings: int = 64,
+    deadline: Deadline = _NO_LIMIT,
 ) -> list[Partition]:
     """Cluster the rows by the usual algorithms, each at several numbers of clusters.
 
@@ -59,6 +65,9 @@ def portfolio(
         At most as many clusters as there are prototypes.
     n_clusterings : int, default=64
         About how many are tried. Fewer are returned, as some turn out equal.
+    deadline : Deadline, optional
+        When half of the time until then is over, no further algorithm runs: the rest is left
+        for scoring.
 
     Returns
     -------
@@ -71,7 +80,7 @@ def portfolio(
     # chose for larger work, would mostly wait for one another.
     with threadpool_limits(limits=1), parallel_backend("sequential"):
         labelings = _labelings(X, prototypes, rng, bounds, n_clusterings)
-        return make_founders(prototypes, rng, labelings, bounds)
+        return make_founders(prototypes, rng, deadline.share(_SHARE).limit(labelings), bounds)
 
 
 def _labelings(

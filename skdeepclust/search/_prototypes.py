@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from ..graph import computed_once
+from ._deadline import Deadline
 from ._partition import Codes, Floats
 
 __all__ = ["Prototypes", "condense", "default_n_prototypes", "make_prototypes"]
@@ -33,6 +35,8 @@ _N_NEIGHBORS = 10
 _N_NEAREST_CENTERS = 3
 # A tenth of a row's links: joins what no row links, and gives way where any does.
 _WEAK_LINK = 0.1
+
+_NO_LIMIT = Deadline()
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ class Prototypes:
         nearest = dijkstra(self.graph, indices=known, min_only=True, return_predecessors=True)[2]
         return np.asarray(labels[nearest], dtype=np.int64)
 
-    @cached_property
+    @computed_once
     def graph(self) -> sp.csr_array:
         """The lengths of the edges, (q, q)."""
         q = len(self)
@@ -173,7 +177,12 @@ def _k_means_codes(X: Floats, rng: np.random.RandomState, q: int) -> Codes:
     return np.asarray(model.predict(X))
 
 
-def condense(X: NDArray[Any], n_centers: int, order: NDArray[np.intp]) -> Floats:
+def condense(
+    X: NDArray[Any],
+    n_centers: int,
+    order: NDArray[np.intp],
+    deadline: Deadline = _NO_LIMIT,
+) -> Floats | None:
     """Means of the rows around each of some rows, by mini-batch k-means.
 
     Parameters
@@ -185,12 +194,13 @@ def condense(X: NDArray[Any], n_centers: int, order: NDArray[np.intp]) -> Floats
     order : ndarray of shape (m,)
         Rows of X in random order: the first q are those to start from, of the first 200 q the
         means are taken.
+    deadline : Deadline, optional
 
     Returns
     -------
-    ndarray of shape (r, p)
+    ndarray of shape (r, p) or None
         At most as many as there are different rows to start from; to each some row that was
-        seen is the nearest.
+        seen is the nearest. None where the pace shows that they would come too late.
 
     Notes
     -----
@@ -217,8 +227,12 @@ def condense(X: NDArray[Any], n_centers: int, order: NDArray[np.intp]) -> Floats
     def scaled(rows: NDArray[np.intp]) -> Floats:
         return np.asarray((np.asarray(X[rows], dtype=np.float64) - middle) / unit)
 
-    for rows in batches:
+    began = time.monotonic()
+    for i, rows in enumerate(batches, start=1):
         model.partial_fit(scaled(rows))
+        # To count the rows of each mean takes as long again.
+        if not deadline.allows((2 * len(batches) - i) * (time.monotonic() - began) / i):
+            return None
     counts = sum(np.bincount(model.predict(scaled(r)), minlength=len(first)) for r in batches)
     return np.asarray(model.cluster_centers_[counts > 0] * unit + middle)
 

@@ -10,7 +10,10 @@ from deap import tools
 
 from ._partition import Codes, Partition, canonical, difference
 
-__all__ = ["ScoredClustering", "SearchResult", "collect_result"]
+__all__ = ["INTERRUPTED", "ScoredClustering", "SearchResult", "collect_result"]
+
+INTERRUPTED = "interrupted"
+"""What ends a search after a KeyboardInterrupt."""
 
 _FIGURES = ("best", "mean", "n_clusters", "n_evaluations")
 
@@ -46,7 +49,7 @@ class SearchResult:
         ``mean`` (score within the generation), ``n_evaluations`` (up to then).
     best_start : ScoredClustering
         The best of the starting clusterings.
-    stopped_by : {"generations", "patience", "time", "evaluations"}
+    stopped_by : {"generations", "patience", "time", "evaluations", "interrupted"}
         What ended the search.
     """
 

@@ -15,11 +15,14 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from ..networks import BaseEncoder, EncoderNetwork, LinearEncoder, output_width
+from ._augmentation import distort_affine
 from ._batches import BatchShape, choose_batch_shape
+from ._checkpoint import Store
 from ._inference import BATCH_ROWS, embed_rows
 from ._initialization import fit_linear, initialize_head
-from ._loop import TrainingPlan, TrainingResult, train
-from ._random import seeded_torch
+from ._loop import train
+from ._plan import TrainingPlan, TrainingResult
+from ._random import draws_as_known, module_draws
 from ._rows import Rows
 from ._validation import HeldOutObjective, split_rows
 
@@ -66,6 +69,7 @@ def learn_encoder(
     rng: np.random.RandomState,
     network: EncoderNetwork | None = None,
     on_epoch: Callable[[Mapping[str, float]], None] | None = None,
+    store: Store | None = None,
 ) -> tuple[EncoderNetwork, TrainingResult]:
     """Build an encoder and train it, in closed form where there is one.
 
@@ -81,17 +85,24 @@ def learn_encoder(
         A trained network to go on from; it is copied. Default: a new one.
     on_epoch : callable, optional
         Called with the figures of each epoch.
+    store : Store, optional
+        Where gradient training goes on from, and what becomes of an interrupt: see `train`.
     """
     started = time.monotonic()
     n_columns = len(np.unique(targets)) if targets.ndim == 1 else targets.shape[1]
-    with seeded_torch(rng, rows.device), _divergence_named():
+    is_private = _draws_privately(rows, recipe, network)
+    drawn = module_draws(rng, rows.device, is_private)
+    # Also where a user has turned gradients off.
+    with torch.inference_mode(mode=False), drawn as draws, _divergence_named():
         warm = network is not None
-        network, shape = _prepare(network, rows, len(indices), n_columns, recipe)
+        with draws.initialization():
+            network, shape = _prepare(network, rows, len(indices), n_columns, recipe)
         rows.ranks.prepare(network)
         if n_columns < 2 or not any(p.requires_grad for p in network.parameters()):
             return network.eval(), TrainingResult()
         if recipe.closed_form and isinstance(recipe.encoder, LinearEncoder):
-            fit_linear(network, rows, targets, indices, recipe.plan.ridge)
+            with draws.initialization():
+                fit_linear(network, rows, targets, indices, recipe.plan.ridge)
             rows.ranks.share_weights(network)
             return network.eval(), TrainingResult()
         if not warm:
@@ -99,11 +110,22 @@ def learn_encoder(
         if recipe.plan.loss == "spectral":
             _warn_if_hopeless(shape, n_columns, targets.ndim == 2)
         recipe = _less_time(recipe, time.monotonic() - started)
-        with rows.ranks.training(network):
-            result = _train(network, rows, targets, indices, shape, recipe, rng, on_epoch)
+        with rows.ranks.training(network), draws.training(network):
+            result = _train(network, rows, targets, indices, shape, recipe, rng, on_epoch, store)
         rows.ranks.share_weights(network)
     _check_finite(network, rows, indices, result)
     return network, result
+
+
+def _draws_privately(rows: Rows, recipe: Recipe, network: EncoderNetwork | None) -> bool:
+    """Whether torch's global generator is not needed, as all that draws is known."""
+    augment = recipe.plan.augment
+    return (
+        rows.device.type == "cpu"
+        and rows.ranks.n_ranks == 1  # else ranks have seeds of their own: see `Ranks.prepare`
+        and (augment is None or getattr(augment, "distort", None) is distort_affine)
+        and draws_as_known(recipe.encoder, network)
+    )
 
 
 def _check_finite(
@@ -163,6 +185,7 @@ def _train(
     recipe: Recipe,
     rng: np.random.RandomState,
     on_epoch: Callable[[Mapping[str, float]], None] | None,
+    store: Store | None,
 ) -> TrainingResult:
     """Gradient training, with a part of the rows held out where early stopping is on."""
     validate = None
@@ -181,7 +204,8 @@ def _train(
                 f"validation_fraction={recipe.validation_fraction} of the classes in y holds "
                 "out no row: a larger share, or early_stopping=False, is wanted."
             )
-    return train(network, rows, targets, shape, recipe.plan, rng, indices, validate, on_epoch)
+    plan = recipe.plan
+    return train(network, rows, targets, shape, plan, rng, indices, validate, on_epoch, store)
 
 
 def _warn_if_hopeless(shape: BatchShape, n_columns: int, is_matrix: bool) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from math import cos, pi, sqrt
+from math import cos, pi
 from typing import Any
 
 import numpy as np
@@ -14,121 +13,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..spectral import (
-    class_codes,
-    leave_one_out_dtype,
-    leave_one_out_loss,
-    sharded_losses,
-    sharded_sums_size,
-    spectral_clustering_loss,
-)
+from ..spectral import class_codes, sharded_sums_size
 from ._augmentation import Augmentation, add_turned_classes
 from ._batches import BatchShape, class_balanced_batches, random_batches
+from ._checkpoint import StateKeeper, Store, TrainingState
 from ._distributed import ALONE, OneProcess
+from ._plan import TrainingPlan, TrainingResult
 from ._rows import Rows
 from ._two_passes import CHUNK_ROWS, backward_in_chunks
 
-__all__ = ["TrainingPlan", "TrainingResult", "train"]
+__all__ = ["BatchSource", "BestWeights", "Schedule", "train"]
 
-# The softmax has to outweigh all other classes together: the more there are, the sharper.
-# This gives 0.02 for 128 classes in a batch, where held-out background alphabets of Omniglot find
-# 0.01 to 0.05 alike, and 0.07 for 13, where the letters N to Z of EMNIST find 0.02 to 0.07 alike.
-_TEMPERATURE = 0.25
-
-
-@dataclass(frozen=True)
-class TrainingPlan:
-    """How to train.
-
-    Attributes
-    ----------
-    max_epochs : int
-    learning_rate : float
-        Peak of the cosine schedule of AdamW.
-    weight_decay : float
-    ridge : float
-        Relative ridge of the objective.
-    patience : int
-        Epochs without progress after which training stops.
-    loss : {"spectral", "leave-one-out"}
-        What is minimised; the spectral objective is reported in any case.
-    temperature : float or None
-        Of the leave-one-out loss. None: 0.25 over the root of the number of classes
-        in the batch.
-    augment : Augmentation, optional
-    max_time : float, optional
-        Seconds after which training stops, in the middle of an epoch if need be.
-    tolerance : float
-        Progress below this share of the objective's range does not count.
-    """
-
-    max_epochs: int
-    learning_rate: float
-    weight_decay: float
-    ridge: float
-    patience: int
-    loss: str = "spectral"
-    temperature: float | None = None
-    augment: Augmentation | None = None
-    max_time: float | None = None
-    tolerance: float = 1e-4
-
-    @property
-    def sums_dtype(self) -> torch.dtype:
-        """Precision of the sums over the rows of a batch of float32 embeddings."""
-        is_spectral = self.loss == "spectral"
-        return torch.float32 if is_spectral else leave_one_out_dtype(torch.float32, self.ridge)
-
-    def loss_and_objective(self, embedding: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """What is minimised and, without gradient, the spectral objective; both of shape ()."""
-        if self.loss == "spectral":
-            loss = spectral_clustering_loss(embedding, y, ridge=self.ridge)
-            return loss, loss.detach()
-        objective = spectral_clustering_loss(embedding.detach(), y, ridge=self.ridge)
-        temperature = self.temperature or _TEMPERATURE / sqrt(_n_classes(y))
-        loss = leave_one_out_loss(embedding, y, ridge=self.ridge, temperature=temperature)
-        return loss, objective
-
-    def sharded_loss_and_objective(
-        self, embedding: Tensor, y: Tensor, own: np.ndarray, ranks: OneProcess
-    ) -> tuple[Tensor, Tensor]:
-        """The same of a batch (b,) of which this rank embedded the rows at `own`."""
-        codes, n_classes = class_codes(y)
-        temperature = None
-        if self.loss != "spectral":
-            temperature = self.temperature or _TEMPERATURE / sqrt(_n_classes(y))
-        return sharded_losses(
-            embedding,
-            codes[own],
-            n_classes,
-            ranks.sums,
-            ridge=self.ridge,
-            temperature=temperature,
-        )
-
-
-@dataclass
-class TrainingResult:
-    """What training leaves behind besides the weights.
-
-    Attributes
-    ----------
-    history : dict of str to list
-        One entry an epoch.
-    n_epochs : int
-    converged : bool
-        Whether training ended for want of progress.
-    """
-
-    history: dict[str, list[float]] = field(default_factory=dict)
-    n_epochs: int = 0
-    converged: bool = False
-
-    def record(self, **values: float) -> None:
-        """Append the figures of one epoch."""
-        self.n_epochs += 1
-        for name, value in values.items():
-            self.history.setdefault(name, []).append(value)
+OnEpoch = Callable[[dict[str, float]], Any]
 
 
 def train(
@@ -140,7 +36,8 @@ def train(
     rng: np.random.RandomState,
     indices: np.ndarray | None = None,
     validate: Callable[[], float] | None = None,
-    on_epoch: Callable[[dict[str, float]], Any] | None = None,
+    on_epoch: OnEpoch | None = None,
+    store: Store | None = None,
 ) -> TrainingResult:
     """Minimise the objective over batches; keep the best weights.
 
@@ -161,50 +58,73 @@ def train(
         Gives the held-out objective after an epoch; without it the training objective
         decides about progress.
     on_epoch : callable, optional
-        Called with the figures of each epoch.
+        Called with the figures of each epoch, also of those that the store has.
+    store : Store, optional
+        Gets the state after epochs; training goes on from the one that it has. With a store,
+        enabled or not, a KeyboardInterrupt after the first step ends training in good order.
     """
     indices = np.arange(len(rows)) if indices is None else indices
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
     )
-    batches = _BatchSource(rows, targets, indices, shape, plan.augment, rng, plan.sums_dtype)
-    result, best, schedule = TrainingResult(), _BestWeights(plan), _Schedule(plan, rows.ranks)
+    batches = BatchSource(rows, targets, indices, shape, plan.augment, rng, plan.sums_dtype)
+    schedule, best = Schedule(plan, rows.ranks), BestWeights(plan)
+    state = TrainingState(network, optimizer, batches, schedule, best, TrainingResult())
     network.train()
-    for epoch in range(plan.max_epochs):
-        figures = _train_epoch(network, optimizer, batches, schedule, epoch)
+    try:
+        _train_epochs(state, validate, on_epoch, StateKeeper(state, store))
+    except KeyboardInterrupt:
+        has_learned = state.result.n_epochs or schedule.n_steps
+        if store is None or rows.ranks.n_ranks > 1 or not has_learned:
+            raise
+        state.result.interrupted = True
+    best.restore(network)
+    network.eval()
+    return state.result
+
+
+def _train_epochs(
+    state: TrainingState,
+    validate: Callable[[], float] | None,
+    on_epoch: OnEpoch | None,
+    keeper: StateKeeper,
+) -> None:
+    """Epochs from where the keeper has the state to where the plan ends."""
+    plan, result, schedule = state.schedule.plan, state.result, state.schedule
+    keeper.load()
+    if on_epoch is not None:
+        for figures in result.epochs():
+            on_epoch(figures)
+    # The first epoch has a step whatever the time.
+    while result.n_epochs < plan.max_epochs and not (
+        result.converged or (result.n_epochs and schedule.is_out_of_time())
+    ):
+        figures = _train_epoch(state)
         if validate is not None:
             figures["validation_objective"] = validate()
-        figures = rows.ranks.first(figures)
-        figures["learning_rate"] = float(optimizer.param_groups[0]["lr"])
+        figures = state.batches.ranks.first(figures)
+        figures["learning_rate"] = float(state.optimizer.param_groups[0]["lr"])
         result.record(**figures)
-        if on_epoch is not None:
-            on_epoch(figures)
-        stalled = best.no_progress(network, figures, keep=validate is not None)
+        stalled = state.best.no_progress(state.network, figures, keep=validate is not None)
         # Without held-out rows a time limit alone decides: at the full learning rate the
         # objective of distorted inputs stands still for long and falls at the end.
         result.converged = stalled and (validate is not None or plan.max_time is None)
-        if result.converged or schedule.is_out_of_time():
-            break
-    best.restore(network)
-    network.eval()
-    return result
+        keeper.save()
+        if on_epoch is not None:
+            on_epoch(figures)
 
 
-def _train_epoch(
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    batches: _BatchSource,
-    schedule: _Schedule,
-    epoch: int,
-) -> dict[str, float]:
+def _train_epoch(state: TrainingState) -> dict[str, float]:
     """One pass of steps; means over its batches."""
+    schedule, batches, optimizer = state.schedule, state.batches, state.optimizer
     losses, objectives, ranks = [], [], []
     for done, inputs, targets in batches.epoch():
-        schedule.set_learning_rate(optimizer, epoch + done)
+        schedule.set_learning_rate(optimizer, state.result.n_epochs + done)
         y = torch.as_tensor(targets, device=inputs.device)
         optimizer.zero_grad(set_to_none=True)
-        loss, objective = _backward(network, inputs, y, schedule.plan, batches)
+        loss, objective = _backward(state.network, inputs, y, schedule.plan, batches)
         optimizer.step()
+        schedule.n_steps += 1
         losses.append(loss.detach())
         objectives.append(objective)
         ranks.append(_rank(targets))
@@ -218,7 +138,7 @@ def _train_epoch(
 
 
 def _backward(
-    network: nn.Module, inputs: Tensor, y: Tensor, plan: TrainingPlan, batches: _BatchSource
+    network: nn.Module, inputs: Tensor, y: Tensor, plan: TrainingPlan, batches: BatchSource
 ) -> tuple[Tensor, Tensor]:
     """Loss and objective of the latest batch; the parameters get the gradient of the loss."""
     if len(inputs) > CHUNK_ROWS and batches.ranks.n_ranks == 1:
@@ -232,7 +152,7 @@ def _backward(
 
 
 def _losses(
-    plan: TrainingPlan, embedding: Tensor, y: Tensor, batches: _BatchSource
+    plan: TrainingPlan, embedding: Tensor, y: Tensor, batches: BatchSource
 ) -> tuple[Tensor, Tensor]:
     """What is minimised and the objective for the latest batch of targets y (b,) or (b, k)."""
     if isinstance(batches.own, slice):
@@ -241,7 +161,7 @@ def _losses(
     return plan.sharded_loss_and_objective(embedding, y, batches.own, batches.ranks)
 
 
-class _BatchSource:
+class BatchSource:
     """Inputs and targets of the batches of an epoch, distorted where that is wanted.
 
     Attributes
@@ -251,6 +171,7 @@ class _BatchSource:
     """
 
     own: slice | np.ndarray = slice(None)
+    generator: torch.Generator | None = None
 
     def __init__(
         self,
@@ -292,7 +213,7 @@ class _BatchSource:
         if not len(positions):  # not every module takes no rows
             return self.rows.take(np.zeros(1, dtype=np.int64))
         inputs = self.rows.take(self.ranks.local(self.indices[positions]))
-        if self.augment is None:
+        if self.augment is None or self.generator is None:
             return inputs
         codes = torch.as_tensor(targets, device=inputs.device)
         return self.augment(inputs, codes, self.n_classes, self.generator)
@@ -310,19 +231,36 @@ class _BatchSource:
         return random_batches(len(self.targets), self.shape, self.rng)
 
 
-class _Schedule:
-    """How far training has come, in epochs or in time, and the learning rate there."""
+class Schedule:
+    """How far training has come, in epochs or in time, and the learning rate there.
+
+    Attributes
+    ----------
+    n_steps : int
+        Steps of this process.
+    elapsed : float
+        Seconds since training began, without those between two processes.
+    """
 
     def __init__(self, plan: TrainingPlan, ranks: OneProcess = ALONE) -> None:
         self.plan = plan
         self.ranks = ranks
-        self.started = time.monotonic()
+        self.n_steps = 0
+        self.elapsed = 0.0
         self._agreed_share = 0.0
+
+    @property
+    def elapsed(self) -> float:
+        return time.monotonic() - self._started
+
+    @elapsed.setter
+    def elapsed(self, seconds: float) -> None:
+        self._started = time.monotonic() - seconds
 
     def _elapsed_share(self) -> float:
         if self.plan.max_time is None:
             return 0.0
-        return min(1.0, (time.monotonic() - self.started) / self.plan.max_time)
+        return min(1.0, self.elapsed / self.plan.max_time)
 
     def is_out_of_time(self) -> bool:
         """Whether `max_time` has passed; for the slowest of the ranks, which all ask."""
@@ -340,10 +278,6 @@ class _Schedule:
             group["lr"] = self.plan.learning_rate * (0.01 + 0.99 * height)
 
 
-def _n_classes(y: Tensor) -> int:
-    return y.shape[1] if y.ndim == 2 else len(torch.unique(y))
-
-
 def _rank(targets: np.ndarray) -> int:
     """k, the rank of the wanted clustering of a batch."""
     if targets.ndim == 1:
@@ -352,30 +286,40 @@ def _rank(targets: np.ndarray) -> int:
     return int(np.count_nonzero(values > 1e-10 * values[-1]))
 
 
-class _BestWeights:
-    """Remembers the best epoch and counts those without progress."""
+class BestWeights:
+    """Remembers the best epoch and counts those without progress.
+
+    Attributes
+    ----------
+    value : float
+        Of the best epoch, what is to fall.
+    stale : int
+        Epochs without progress since then.
+    weights : dict of str to Tensor, or None
+        Of the best epoch, where they are kept.
+    """
 
     def __init__(self, plan: TrainingPlan) -> None:
         self.plan = plan
-        self.best = np.inf
+        self.value = np.inf
         self.stale = 0
-        self.state: dict[str, Tensor] | None = None
+        self.weights: dict[str, Tensor] | None = None
 
     def no_progress(self, network: nn.Module, figures: dict[str, float], keep: bool) -> bool:
         """Take note of an epoch; whether patience is exhausted."""
         value, scale = _to_reduce(figures)
-        if value < self.best - self.plan.tolerance * scale:
-            self.best, self.stale = value, 0
+        if value < self.value - self.plan.tolerance * scale:
+            self.value, self.stale = value, 0
             if keep:
-                self.state = copy.deepcopy(network.state_dict())
+                self.weights = copy.deepcopy(network.state_dict())
         else:
             self.stale += 1
         return self.stale >= self.plan.patience
 
     def restore(self, network: nn.Module) -> None:
         """Go back to the best weights, where they were kept."""
-        if self.state is not None:
-            network.load_state_dict(self.state)
+        if self.weights is not None:
+            network.load_state_dict(self.weights)
 
 
 def _to_reduce(figures: dict[str, float]) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """The script that makes the shipped weights: same seed, same bytes, an honest card."""
 
 import hashlib
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -48,6 +49,28 @@ def test_a_seed_fixes_every_byte(folder, tmp_path):
     pretrain.main(["--quick", "--jobs", "2", "--verbose", "0", "--output", str(tmp_path)])
     name = "default.safetensors"
     assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_a_run_that_was_killed_goes_on(folder, tmp_path, monkeypatch, killed):
+    state, output = tmp_path / "state", tmp_path / "weights"
+    arguments = ["--quick", "--jobs", "1", "--verbose", "0", "--output", str(output)]
+    arguments += ["--checkpoint", str(state)]
+
+    def die(*_):
+        raise killed
+
+    for place, replaced in (
+        ("epoch_progress", lambda *_: nullcontext(die)),  # after the first epoch
+        ("choice_figures", die),
+    ):
+        with monkeypatch.context() as patch, pytest.raises(killed):
+            patch.setattr(pretrain, place, replaced)
+            pretrain.main(arguments)
+        assert len(list(state.iterdir())) == 1
+    pretrain.main(arguments)
+    name = "default.safetensors"
+    assert (output / name).read_bytes() == (folder / name).read_bytes()
+    assert not list(state.iterdir())
 
 
 def test_images_are_trained_on_from_the_default(folder, pictures):

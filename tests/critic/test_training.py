@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from skdeepclust.critic._network import CriticNetwork
+from skdeepclust.critic._state import TrainingState
 from skdeepclust.critic._tasks import draw_tasks
-from skdeepclust.critic._training import CriticPlan, task_loss, train_critic
+from skdeepclust.critic._training import CriticPlan, task_loss, train_critic, train_epochs
 
+ALL = CriticPlan(wasserstein=0.5, n_epochs=3, batch_size=2)
 NOTHING = CriticPlan(ranking=0, regression=0, wasserstein=0, reconstruction=0, clusters=0)
 
 
@@ -88,3 +90,35 @@ def test_training_that_diverges_says_so(tasks):
     plan = CriticPlan(n_epochs=1, learning_rate=1e30)
     with pytest.raises(ValueError, match=r"training diverged.*'ranking': 1\.0.* are wanted"):
         train_critic(make_network(), tasks[:3], plan, np.random.RandomState(0))
+
+
+def train_from(store, tasks, plan, on_epoch=None):
+    """Train as in a new process: all that is known is in the store."""
+    state = TrainingState(make_network(), tasks, np.random.RandomState(0), store)
+    state.load()
+    train_epochs(state, plan, on_epoch)
+    return state
+
+
+@pytest.mark.parametrize("n_complete", [1, 2, 3])
+@pytest.mark.parametrize("plan", [ALL, replace(NOTHING, wasserstein=1.0, n_epochs=3)])
+def test_a_training_goes_on_with_the_same_bits(tasks, memory, killed, plan, n_complete):
+    tasks = tasks[:5]
+    wanted = train_from(None, tasks, plan)
+    seen = []
+
+    def die(figures):
+        seen.append(figures)
+        if len(seen) == n_complete:
+            raise killed
+
+    with pytest.raises(killed):
+        train_from(memory, tasks, plan, die)
+    found = train_from(memory, tasks, plan)
+    assert found.history == wanted.history
+    expected = wanted.network.state_dict()
+    for name, value in found.network.state_dict().items():
+        assert torch.equal(value, expected[name])
+    assert found.rng.randint(2**31) == wanted.rng.randint(2**31)
+    assert torch.equal(found.generator.get_state(), wanted.generator.get_state())
+    assert not found.network.training

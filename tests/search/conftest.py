@@ -1,4 +1,6 @@
-"""Data sets whose clusters are known, and partitions of their prototypes."""
+"""Data sets whose clusters are known, partitions of their prototypes, and a clock."""
+
+import time
 
 import numpy as np
 import pytest
@@ -37,6 +39,33 @@ def partition(request, prototypes):
     seeds = prototypes.centers[rng.permutation(len(prototypes))[: 2 + request.param]]
     squares = ((prototypes.centers[:, None] - seeds) ** 2).sum(axis=2)
     return squares.argmin(axis=1)
+
+
+class Clock:
+    """Time that passes only where a test says so."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+    def slow(self, function, seconds):
+        """A function that takes so many seconds for each of what it gets first."""
+
+        def slowly(first, *rest, **named):
+            self.now += seconds * len(first)
+            return function(first, *rest, **named)
+
+        return slowly
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock of all limits of time."""
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", clock)
+    return clock
 
 
 @pytest.fixture(autouse=True)

@@ -91,6 +91,19 @@ def test_the_gaussian_moves_to_the_elites(blobs):
     np.testing.assert_allclose(strategy.deviation, np.sqrt(expected))
 
 
+def test_one_elite_has_no_spread_and_moves_nothing(blobs):
+    strategy = make_strategy(*blobs)
+    population = strategy.generate()
+    for partition in population:
+        partition.fitness.values = (0.0,)
+    strategy.update(population)
+    mean, deviation = strategy.mean.copy(), strategy.deviation.copy()
+    labels = np.zeros(len(blobs[0]), dtype=np.int64)
+    strategy._move([Partition(labels, weights=mean + 1)])
+    np.testing.assert_array_equal(strategy.mean, mean)
+    np.testing.assert_array_equal(strategy.deviation, deviation)
+
+
 def test_random_weights_find_blobs(blobs):
     X, y = blobs
     found = search_clusterings(

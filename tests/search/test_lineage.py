@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skdeepclust.search import Bounds, Partition, difference
+from skdeepclust.search import Bounds, Deadline, Partition, difference
 from skdeepclust.search._lineage import Ancestry, descend, make_founders, offspring
 from skdeepclust.search._operators import mutate
 
@@ -76,3 +76,18 @@ def test_offspring_of_an_exhausted_space(prototypes, moons, founders):
     ancestry = Ancestry(moons[0], prototypes, founders, Bounds(2, 5))
     again = offspring(ancestry, lambda: founders[0], 5, {founders[0].key})
     assert again == [founders[0]]
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(-1.0, 1), (8.0, 4), (None, 20)])
+def test_half_of_the_time_is_left_for_the_scores_of_offspring(
+    prototypes, moons, founders, clock, seconds, expected
+):
+    deadline = Deadline.after(seconds)
+    ancestry = Ancestry(moons[0], prototypes, founders, Bounds(2, 5), deadline=deadline)
+    rng, parent = np.random.RandomState(0), founders[0]
+
+    def make_child():
+        clock.now += 1.0
+        return Partition(rng.randint(3, size=300), founder=parent.founder)
+
+    assert len(offspring(ancestry, make_child, 20, set())) == expected

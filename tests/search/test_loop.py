@@ -1,6 +1,7 @@
 """The search: better than its starts and than baselines, reproducible, ends when told."""
 
 import pickle
+from contextlib import suppress
 from itertools import count
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from skdeepclust.critic import quality
 from skdeepclust.search import STRATEGIES, Partition, difference, search_clusterings
 from skdeepclust.search import _loop as module
+from skdeepclust.search._cem import ClusteringNetwork
+from skdeepclust.search._genetic import GeneticStrategy
 
 from .conftest import grid_blobs
 
@@ -148,12 +151,210 @@ def test_patience():
     assert crawling.stopped_by == "patience"
 
 
-def test_max_time(monkeypatch, blobs):
-    clock = count(step=1.0)
-    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
-    result = search(*blobs, max_time=3.0, n_generations=100)
-    assert result.stopped_by == "time"
-    assert len(result.history["best"]) == 3
+class TestTime:
+    @pytest.mark.parametrize("strategy", STRATEGIES)
+    def test_slow_scores_end_the_search_in_time(self, clock, blobs, strategy):
+        X, y = blobs
+        score, began = clock.slow(truth_score(y), 0.02), clock.now
+        result = search_clusterings(
+            X,
+            score,
+            rng=np.random.RandomState(0),
+            strategy=strategy,
+            n_starts=12,
+            n_generations=1_000,
+            patience=None,
+            max_time=5.0,
+        )
+        assert result.stopped_by == "time"
+        assert 4.5 < clock.now - began <= 5.5
+        assert len(result.history["best"]) > 2
+        assert quality(y, [result.labels])[0] == pytest.approx(result.score)
+
+    @pytest.mark.parametrize("strategy", STRATEGIES)
+    def test_starts_for_which_there_is_no_time_are_left_out(self, clock, blobs, strategy):
+        X, y = blobs
+        starts = [np.arange(len(X)) % k for k in range(2, 12)]
+        score = clock.slow(truth_score(y), 1.0)
+        settings = {"strategy": strategy, "starts": starts, "max_time": 5.5}
+        result = search_clusterings(X, score, rng=np.random.RandomState(0), **settings)
+        assert result.stopped_by == "time"
+        assert result.history["n_evaluations"] == [5]
+        assert result.best_start.score == pytest.approx(quality(y, starts[:5]).max())
+        assert len(result.alternatives) <= 5
+
+    @pytest.mark.parametrize("strategy", STRATEGIES)
+    @pytest.mark.parametrize("fewest", [1, 3])
+    def test_no_time_at_all_gives_a_valid_result(self, clock, blobs, strategy, fewest):
+        X, y = blobs
+        settings = {"min_clusters": fewest, "max_time": 1e-9, "strategy": strategy}
+        score = clock.slow(truth_score(y), 1.0)
+        result = search_clusterings(X, score, rng=np.random.RandomState(0), **settings)
+        assert result.stopped_by == "time"
+        assert result.history["n_evaluations"] == [1]
+        assert result.labels.max() + 1 >= fewest
+        assert result.score == result.best_start.score == result.alternatives[0].score
+
+    @pytest.mark.parametrize("seconds", [0.05, 0.3])
+    def test_slow_children_end_the_search_in_time(self, clock, blobs, monkeypatch, seconds):
+        make_child = GeneticStrategy._make_child
+
+        def slowly(self):
+            clock.now += seconds
+            return make_child(self)
+
+        monkeypatch.setattr(GeneticStrategy, "_make_child", slowly)
+        began = clock.now
+        result = search(*blobs, max_time=7.0, n_generations=100, n_starts=12)
+        assert result.stopped_by == "time"
+        assert 6.5 < clock.now - began <= 7.7
+
+    def test_slow_networks_end_the_search_in_time(self, clock, blobs, monkeypatch):
+        assign = ClusteringNetwork.assign
+
+        def slowly(self, Z, weights):
+            clock.now += 0.1
+            return assign(self, Z, weights)
+
+        monkeypatch.setattr(ClusteringNetwork, "assign", slowly)
+        began = clock.now
+        result = search(*blobs, strategy="cem", max_time=7.0, n_generations=100, n_starts=30)
+        assert result.stopped_by == "time"
+        assert clock.now - began <= 7.7
+        assert len(result.history["best"]) > 1
+
+    def test_time_that_is_not_needed_changes_nothing(self, clock, blobs):
+        free, limited = (search(*blobs, max_time=time, n_starts=12) for time in (None, 1e6))
+        np.testing.assert_array_equal(free.labels, limited.labels)
+        assert free.history == limited.history
+        assert free.stopped_by == limited.stopped_by == "generations"
+
+
+class Failing:
+    """A score that raises an error in one of its calls."""
+
+    def __init__(self, y, call, error=KeyboardInterrupt):
+        self.score, self.call, self.error, self.n_calls = truth_score(y), call, error, 0
+
+    def __call__(self, labelings):
+        self.n_calls += 1
+        if self.n_calls == self.call:
+            raise self.error
+        return self.score(labelings)
+
+
+class TestInterrupts:
+    def run(self, X, score, **kwargs):
+        settings = {"population_size": 16, "n_generations": 6, "n_starts": 12, "patience": None}
+        settings["keep_if_interrupted"] = True
+        return search_clusterings(X, score, rng=np.random.RandomState(0), **settings | kwargs)
+
+    @pytest.mark.parametrize("strategy", STRATEGIES)
+    @pytest.mark.parametrize("call", [2, 4])
+    def test_in_a_score_keeps_the_best_so_far(self, blobs, strategy, call):
+        X, y = blobs
+        complete = self.run(X, truth_score(y), strategy=strategy)
+        result = self.run(X, Failing(y, call), strategy=strategy)
+        n = len(result.history["best"])
+        assert result.stopped_by == "interrupted"
+        assert n >= call - 1
+        assert result.history == {name: v[:n] for name, v in complete.history.items()}
+        assert result.score == complete.history["best"][n - 1]
+        assert quality(y, [result.labels])[0] == pytest.approx(result.score)
+
+    @pytest.mark.parametrize("method", ["generate", "update"])
+    def test_elsewhere_in_a_generation(self, blobs, monkeypatch, method):
+        X, y = blobs
+        calls, own = count(1), getattr(GeneticStrategy, method)
+
+        def failing(self, *arguments):
+            if next(calls) == 3:
+                raise KeyboardInterrupt
+            return own(self, *arguments)
+
+        monkeypatch.setattr(GeneticStrategy, method, failing)
+        result = self.run(X, truth_score(y))
+        assert result.stopped_by == "interrupted"
+        assert len(result.history["best"]) == 2
+
+    def test_in_the_callback(self, blobs):
+        X, y = blobs
+
+        def stop(record):
+            if record["generation"] == 1:
+                raise KeyboardInterrupt
+
+        result = self.run(X, truth_score(y), callback=stop)
+        assert result.stopped_by == "interrupted"
+        assert len(result.history["best"]) == 2
+
+    def test_unless_they_are_kept_they_are_raised(self, blobs):
+        X, y = blobs
+        with pytest.raises(KeyboardInterrupt):
+            self.run(X, Failing(y, 3), keep_if_interrupted=False)
+
+    def test_before_the_starts_are_scored_it_is_raised(self, blobs, monkeypatch):
+        X, y = blobs
+        with pytest.raises(KeyboardInterrupt):
+            self.run(X, Failing(y, 1))
+
+        def stop(*arguments):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(module, "portfolio", stop)
+        with pytest.raises(KeyboardInterrupt):
+            self.run(X, truth_score(y))
+
+    def test_a_second_one_is_raised(self, blobs, monkeypatch):
+        def stop(*arguments):
+            raise KeyboardInterrupt
+
+        X, y = blobs
+        monkeypatch.setattr(module, "collect_result", stop)
+        with pytest.raises(KeyboardInterrupt):
+            self.run(X, Failing(y, 3))
+
+
+class TestKnownScores:
+    @pytest.mark.parametrize("strategy", STRATEGIES)
+    @pytest.mark.parametrize("call", [2, 4])
+    @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+    def test_a_broken_search_goes_on_bit_for_bit(self, blobs, strategy, call, error):
+        X, y = blobs
+        settings = {"n_generations": 4, "population_size": 12, "n_starts": 8, "patience": None}
+        settings["strategy"] = strategy
+        complete_rng, rng = np.random.RandomState(5), np.random.RandomState(5)
+        complete = search_clusterings(X, truth_score(y), rng=complete_rng, **settings)
+        state, saved, broken = rng.get_state(), [], Failing(y, call, error)
+        with suppress(error):
+            search_clusterings(
+                X, broken, rng=rng, on_scores=lambda known: saved.append(dict(known)), **settings
+            )
+        assert len(saved) == call - 1
+        rng.set_state(state)
+        score = Failing(y, None)
+        resumed = search_clusterings(X, score, rng=rng, known=saved[-1], **settings)
+        np.testing.assert_array_equal(resumed.labels, complete.labels)
+        assert resumed.score == complete.score
+        assert resumed.history == complete.history
+        for found, wanted in zip(resumed.alternatives, complete.alternatives, strict=True):
+            np.testing.assert_array_equal(found.labels, wanted.labels)
+            assert found.score == wanted.score
+        np.testing.assert_array_equal(rng.get_state()[1], complete_rng.get_state()[1])
+        assert score.n_calls <= len(complete.history["best"]) - len(saved)
+
+    def test_evaluations_are_counted_as_without_known_scores(self, blobs):
+        X, y = blobs
+        settings = {"max_evaluations": 100, "n_starts": 12, "patience": None}
+        scores = {}
+        first = search_clusterings(
+            X, truth_score(y), rng=np.random.RandomState(1), on_scores=scores.update, **settings
+        )
+        again = search_clusterings(
+            X, Failing(y, 1), rng=np.random.RandomState(1), known=scores, **settings
+        )
+        assert again.history == first.history
+        assert len(scores) == first.history["n_evaluations"][-1]
 
 
 def test_max_evaluations_and_callback(blobs):
@@ -225,3 +426,10 @@ def test_bad_rows(X):
 def test_bad_scores(blobs, wrong):
     with pytest.raises(ValueError, match="score must return"):
         search_clusterings(blobs[0], wrong, rng=np.random.RandomState(0), n_starts=12)
+
+
+def test_a_single_row_is_a_cluster():
+    found = search_clusterings(
+        np.array([[3.0, 4.0]]), lambda labels: np.ones(len(labels)), rng=np.random.RandomState(0)
+    )
+    np.testing.assert_array_equal(found.labels, [0])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skdeepclust.critic import quality
-from skdeepclust.search import Bounds, make_prototypes, portfolio
+from skdeepclust.search import Bounds, Deadline, make_prototypes, portfolio
 from skdeepclust.search import _portfolio as module
 
 
@@ -64,3 +64,49 @@ def test_awkward_rows(kind):
         found = start(X, Bounds(fewest, min(10, distinct)))
         assert found
         assert all(fewest <= partition.n_clusters <= 10 for partition in found)
+
+
+class TestTime:
+    @pytest.fixture(autouse=True)
+    def slow_algorithms(self, clock, monkeypatch):
+        """A second for each clustering."""
+
+        def slow(algorithm):
+            def run(view, rng, k):
+                clock.now += 1.0
+                return algorithm(view, rng, k)
+
+            return run
+
+        slow_ones = {name: slow(algorithm) for name, algorithm in module.ALGORITHMS.items()}
+        monkeypatch.setattr(module, "ALGORITHMS", slow_ones)
+
+    @pytest.mark.parametrize("bounds", [Bounds(1, 20), Bounds(2, 10), Bounds(6, 6)])
+    def test_half_of_the_time_is_left_for_scores(self, clock, moons, bounds):
+        deadline = Deadline.after(9.0)
+        found = start(moons[0], bounds, deadline=deadline)
+        assert 3.0 <= deadline.left <= 4.5
+        assert 1 <= len(found) <= 6
+        assert all(bounds.admit(partition.n_clusters) for partition in found)
+
+    @pytest.mark.parametrize("bounds", [Bounds(1, 20), Bounds(2, 10), Bounds(6, 6)])
+    def test_there_is_always_one_start(self, clock, moons, bounds):
+        (only,) = start(moons[0], bounds, deadline=Deadline.after(-1.0))
+        assert only.n_clusters == bounds.min_clusters
+
+    def test_of_few_rows_too(self, clock, moons):
+        assert len(start(moons[0][:6], Bounds(2, 6), deadline=Deadline.after(5.0))) <= 3
+
+    def test_enough_time_changes_nothing(self, clock, moons):
+        free = start(moons[0], Bounds(1, 9), n_clusterings=20)
+        found = start(moons[0], Bounds(1, 9), n_clusterings=20, deadline=Deadline.after(1e4))
+        assert [partition.key for partition in found] == [partition.key for partition in free]
+
+
+@pytest.mark.parametrize("name", ["k_means", "ward"])
+@pytest.mark.parametrize(("wanted", "low"), [(1, [2]), (7, [2, 3, 4, 5]), (8, [2, 3, 4, 5])])
+def test_half_of_the_numbers_of_clusters_are_the_smallest(name, wanted, low):
+    numbers = module._numbers_of_clusters(np.random.RandomState(0), 2, 40, wanted, name)
+    assert numbers[: len(low)] == low
+    assert all(low[-1] < k <= 40 for k in numbers[len(low) :])
+    assert len(numbers) == wanted

@@ -9,8 +9,8 @@ from sklearn.datasets import make_blobs
 from sklearn.metrics import silhouette_score
 from sklearn.neighbors import NearestNeighbors
 
+from skdeepclust.search import Deadline, condense, make_prototypes
 from skdeepclust.search import _prototypes as module
-from skdeepclust.search import condense, make_prototypes
 from skdeepclust.search._prototypes import default_n_prototypes
 
 
@@ -172,6 +172,26 @@ def test_equal_rows_are_condensed_to_one():
     order = rng0().permutation(300)
     found = condense(X, 50, order)
     np.testing.assert_allclose(found, np.unique(X, axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("seconds", "batches"), [(5.5, 1), (10.5, 5)])
+def test_means_that_would_come_too_late_are_not_made(monkeypatch, clock, seconds, batches):
+    monkeypatch.setattr(module, "_BATCH_ROWS", 40)
+    monkeypatch.setattr(module, "_SEEN_PER_CENTER", 20)
+    X, calls, learn = rng0().standard_normal((300, 3)), [], module.MiniBatchKMeans.partial_fit
+
+    def slowly(self, rows):
+        clock.now += 1.0
+        calls.append(len(rows))
+        return learn(self, rows)
+
+    monkeypatch.setattr(module.MiniBatchKMeans, "partial_fit", slowly)
+    # Five batches, each read twice: ten seconds.
+    found = condense(X, 10, np.arange(300), Deadline.after(seconds))
+    assert len(calls) == batches
+    assert (found is None) == (batches == 1)
+    if found is not None:
+        np.testing.assert_array_equal(found, condense(X, 10, np.arange(300)))
 
 
 def test_only_rows_that_are_seen_are_read(monkeypatch, tmp_path):

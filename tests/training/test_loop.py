@@ -9,11 +9,12 @@ import torch
 from torch import nn
 
 from skdeepclust.networks import MLPEncoder
-from skdeepclust.spectral import leave_one_out_loss, spectral_clustering_loss
-from skdeepclust.training import InputScaling, Rows, TrainingPlan, TrainingResult, embed_rows
+from skdeepclust.spectral import spectral_clustering_loss
+from skdeepclust.training import InputScaling, Rows, TrainingPlan, embed_rows
 from skdeepclust.training import _loop as module
 from skdeepclust.training._augmentation import Augmentation
 from skdeepclust.training._batches import BatchShape
+from skdeepclust.training._distributed import ALONE, OneProcess
 from skdeepclust.training._loop import train
 
 
@@ -237,13 +238,6 @@ def test_batch_statistics_are_learned_and_dropout_is_on():
     assert not body.training
 
 
-def test_result_records_epochs():
-    result = TrainingResult()
-    result.record(objective=1.0)
-    result.record(objective=0.5)
-    assert (result.n_epochs, result.history) == (2, {"objective": [1.0, 0.5]})
-
-
 def test_without_time_there_is_one_step():
     rows, codes = make_blobs()
     network, taken = make_network(), []
@@ -394,34 +388,6 @@ def test_matrices_are_augmented_but_not_turned():
         train(make_network(), rows, targets, SHAPE, plan(2, augment=Recorder(4)), rng)
 
 
-def test_spectral_loss_is_the_objective():
-    embedding, y = (
-        torch.randn(30, 4, generator=torch.Generator().manual_seed(0)),
-        torch.arange(30) % 3,
-    )
-    loss, objective = plan(loss="spectral").loss_and_objective(embedding.requires_grad_(), y)
-    torch.testing.assert_close(loss, spectral_clustering_loss(embedding, y, ridge=0.1))
-    assert loss.requires_grad
-    assert not objective.requires_grad
-    assert objective.item() == loss.item()
-
-
-@pytest.mark.parametrize(("temperature", "used"), [(0.3, 0.3), (None, 0.25 / 3**0.5)])
-@pytest.mark.parametrize("kind", ["codes", "one-hot"])
-def test_leave_one_out_loss_reports_the_objective_as_well(temperature, used, kind):
-    embedding = torch.randn(30, 4, generator=torch.Generator().manual_seed(0))
-    y = torch.arange(30) % 3
-    y = y if kind == "codes" else torch.eye(3)[y]
-    options = {"loss": "leave-one-out", "temperature": temperature}
-    loss, objective = plan(**options).loss_and_objective(embedding.requires_grad_(), y)
-    expected = leave_one_out_loss(embedding, y, ridge=0.1, temperature=used)
-    torch.testing.assert_close(loss, expected)
-    torch.testing.assert_close(
-        objective, spectral_clustering_loss(embedding, y, ridge=0.1).detach()
-    )
-    assert not objective.requires_grad
-
-
 def test_leave_one_out_training_separates_and_stops_by_its_own_loss():
     rows, codes = make_blobs()
     options = plan(60, patience=3, loss="leave-one-out")
@@ -431,3 +397,89 @@ def test_leave_one_out_training_separates_and_stops_by_its_own_loss():
     assert result.converged == (len(losses) < 60)
     if result.converged:
         assert min(losses[-3:]) >= min(losses[:-3]) - options.tolerance
+
+
+class TwoRanks(OneProcess):
+    """Says that there is another process, and is none."""
+
+    n_ranks = 2
+
+
+class TestInterrupt:
+    """With a store, also one that keeps nothing, an interrupt ends training in good order."""
+
+    nowhere = SimpleNamespace(enabled=False)
+
+    def interrupted(self, network, after, plan, ranks=ALONE, **options):
+        rows, codes = make_blobs()
+        rows.ranks = ranks
+        n_seen = 0
+
+        def interrupt(figures):
+            nonlocal n_seen
+            n_seen += 1
+            if n_seen == after:
+                raise KeyboardInterrupt
+
+        options = {"store": self.nowhere, "on_epoch": interrupt} | options
+        return train(network, rows, codes, SHAPE, plan, np.random.RandomState(0), **options)
+
+    def test_the_latest_weights_stay_without_validation(self):
+        rows, codes = make_blobs()
+        network, expected = make_network(), make_network()
+        result = self.interrupted(network, 3, plan(50, learning_rate=1e-4))
+        assert result.interrupted
+        assert result.n_epochs == 3
+        assert not network.training
+        same = plan(50, learning_rate=1e-4)
+        n_seen = []
+
+        def stop(figures):
+            n_seen.append(figures)
+            if len(n_seen) == 3:
+                raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            train(expected, rows, codes, SHAPE, same, np.random.RandomState(0), on_epoch=stop)
+        assert torch.equal(network.head.weight, expected.head.weight)
+
+    def test_the_best_weights_come_back_with_validation(self):
+        network, snapshots, values = make_network(), [], iter([3.0, 1.0, 2.0, 2.0])
+
+        def validate():
+            snapshots.append(network.head.weight.detach().clone())
+            return next(values)
+
+        result = self.interrupted(network, 4, plan(50), validate=validate)
+        assert result.interrupted
+        assert torch.equal(network.head.weight, snapshots[1])
+
+    def test_in_the_middle_of_the_first_epoch(self):
+        network = make_network()
+        before, n_seen = network.head.weight.detach().clone(), []
+
+        def interrupt(inputs, generator):
+            n_seen.append(len(inputs))
+            if len(n_seen) == 2:
+                raise KeyboardInterrupt
+            return inputs
+
+        result = self.interrupted(network, 0, plan(9, augment=Augmentation(interrupt)))
+        assert result.interrupted
+        assert (result.n_epochs, result.history) == (0, {})
+        assert not torch.equal(network.head.weight, before)
+
+    def test_before_the_first_step(self):
+        def interrupt(inputs, generator):
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            self.interrupted(make_network(), 0, plan(9, augment=Augmentation(interrupt)))
+
+    def test_is_raised_without_a_store(self):
+        with pytest.raises(KeyboardInterrupt):
+            self.interrupted(make_network(), 2, plan(9), store=None)
+
+    def test_is_raised_in_a_group(self):
+        with pytest.raises(KeyboardInterrupt):
+            self.interrupted(make_network(), 2, plan(9), ranks=TwoRanks())
