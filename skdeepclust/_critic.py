@@ -299,7 +299,8 @@ class ClusteringCritic(ScoringMixin, DevicePickleMixin, BaseEstimator):
             if not pairs:
                 raise ValueError("datasets is empty: at least one pair (X, y) is wanted.")
             with naming("datasets"):
-                sets = [_labelled_set(check_array(plain(X, "X")), y, None) for X, y in pairs]
+                rows = [as_numbers(check_array(plain(X, "X"))) for X, _ in pairs]
+                sets = [_labelled_set(X, y, None) for X, (_, y) in zip(rows, pairs, strict=True)]
             checkpoint = self._train(sets)
         self._close_checkpoint(checkpoint)
         return self

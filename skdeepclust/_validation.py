@@ -138,8 +138,16 @@ def as_table(estimator: BaseEstimator, X: Any, *, reset: bool) -> np.ndarray:
 
 
 def as_numbers(X: Any) -> np.ndarray:
-    """Objects as float64, which scikit-learn leaves as they are in lists."""
-    return np.asarray(X, dtype=None if X.dtype.kind in "biuf" else np.float64)
+    """Objects as float64, which scikit-learn leaves as they are in lists.
+
+    Raises
+    ------
+    ValueError
+        If one of them is infinite, which scikit-learn does not see.
+    """
+    if X.dtype.kind in "biuf":
+        return np.asarray(X)
+    return np.asarray(check_array(X, dtype=np.float64, allow_nd=True, input_name="X"))
 
 
 def check_targets(y: Any, X: np.ndarray, min_classes: int = 2) -> Targets:

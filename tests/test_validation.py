@@ -129,6 +129,18 @@ def test_infinite_rows_are_refused_without_a_warning(dtype):
         DeepMetricClusterer().fit(X[:4], [0.0, 1.0, np.inf, -np.inf])
 
 
+@pytest.mark.parametrize(
+    "estimator", [DeepMetricClusterer(), CriticClusterer(), ClusteringCritic()]
+)
+def test_infinite_rows_beside_integers_of_any_size_are_refused_without_a_warning(estimator):
+    rows = [[2**70, -np.inf], [1, 2.0], [3, 4], [5, 6]] * 10
+    with pytest.raises(ValueError, match="infinity"):
+        estimator.fit(rows, [0, 1] * 20)
+    if isinstance(estimator, ClusteringCritic):
+        with pytest.raises(ValueError, match=r"datasets.*infinity"):
+            estimator.fit_datasets([(rows, [0, 1] * 20)])
+
+
 def test_critic_learns_from_bool():
     rows, y = np.random.RandomState(0).uniform(size=(20, 4)) < 0.5, np.arange(20) % 2
     small = {"n_tasks": 1, "n_proposals": 3, "max_epochs": 1, "adversarial_rounds": 0}
