@@ -39,8 +39,6 @@ import copy
 import multiprocessing
 import pickle
 import random
-import shlex
-import sys
 import threading
 import time
 import warnings
@@ -48,17 +46,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from bench_unsupervised import argument_parser, markdown_table, versions
+from bench_unsupervised import argument_parser, markdown_table
 from fitted_configurations import CONFIGURATIONS, Configuration
 from fitted_digest import Digests, changes, differences, fitted_digests, process_state
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_info
-from unseen_classes import Store, choose_names
+from unseen_classes import Store, choose_names, publish
 
 from skdeepclust.model_selection import NoSplit
 
@@ -78,7 +75,7 @@ def main() -> int:
     store = Store(options.json, {"threads": torch.get_num_threads()})
     for name in options.configurations:
         run_configuration(name, options.situations, store)
-    return publish(store, options)
+    return report_all(store, options)
 
 
 def parse_options() -> argparse.Namespace:
@@ -347,7 +344,7 @@ _THREADED = ("in eight threads", "beside others", "forked beside others")
 _SET_BY_OTHERS = ("warnings filters", "threads of BLAS and OpenMP")
 
 
-def publish(store: Store, options: argparse.Namespace) -> int:
+def report_all(store: Store, options: argparse.Namespace) -> int:
     """Print the table and all failures, write the table where wanted; the exit status."""
     records = {name: store.records.get(name, {}) for name in options.configurations}
     head = ["configuration", *options.situations]
@@ -365,15 +362,8 @@ def publish(store: Store, options: argparse.Namespace) -> int:
     note = (
         f"{torch.get_num_threads()} threads of torch. Of {n_all} comparisons {len(faults)} failed."
     )
-    report = "\n\n".join(
-        [markdown_table(head, rows), note, *(["\n".join(faults)] if faults else [])]
-    )
-    print(report)
-    if options.markdown:
-        command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
-        used = ", ".join(f"{name} {version}" for name, version in versions().items())
-        text = f"# The same bits everywhere\n\nMade by `{command}` with {used}.\n\n{report}\n"
-        options.markdown.write_text(text, encoding="utf-8")
+    parts = [markdown_table(head, rows), note, *(["\n".join(faults)] if faults else [])]
+    publish(parts, "The same bits everywhere", options.markdown)
     return 1 if faults else 0
 
 

@@ -25,8 +25,6 @@ from __future__ import annotations
 import argparse
 import gc
 import multiprocessing
-import shlex
-import sys
 import tempfile
 import threading
 import time
@@ -39,12 +37,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from bench_unsupervised import argument_parser, markdown_table, versions
+from bench_unsupervised import argument_parser, markdown_table
 from fitted_configurations import CONFIGURATIONS, Configuration
 from fitted_digest import Digests, answers, differences, digest, fitted_digests
 from resident_memory import peak_memory, reset_peak
 from sklearn.datasets import make_blobs
-from unseen_classes import Store, choose_names
+from unseen_classes import Store, choose_names, publish
 from wheel_tests import check_wheel
 
 from skdeepclust import ClusteringCritic, CriticClusterer, DeepMetricClusterer, MLPEncoder
@@ -75,7 +73,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             run = partial(check_wheel, Path(folder), options.select, options.workers)
             store.recall(("wheel",), {"select": options.select}, run)
-    return publish(store, options)
+    return report_all(store, options)
 
 
 def parse_options() -> argparse.Namespace:
@@ -243,19 +241,14 @@ def _resident() -> float:
     return (peak_memory() or 0) / 2**20
 
 
-def publish(store: Store, options: argparse.Namespace) -> int:
+def report_all(store: Store, options: argparse.Namespace) -> int:
     """Print all tables and failures, write the tables where wanted; the exit status."""
     parts = [_threads_report, _fits_report, _wheel_report]
     reports, faults = zip(*(part(store.records) for part in parts), strict=True)
     found = [fault for some in faults for fault in some]
     failures = [f"- {fault}" for fault in found]
-    report = "\n\n".join([text for text in reports if text] + ["\n".join(failures)] * bool(found))
-    print(report)
-    if options.markdown:
-        command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
-        used = ", ".join(f"{name} {version}" for name, version in versions().items())
-        text = f"# Under load\n\nMade by `{command}` with {used}.\n\n{report}\n"
-        options.markdown.write_text(text, encoding="utf-8")
+    texts = [text for text in reports if text] + ["\n".join(failures)] * bool(found)
+    publish(texts, "Under load", options.markdown)
     return 1 if found else 0
 
 
