@@ -317,7 +317,10 @@ def main(arguments: list[str] | None = None) -> int:
     text = report(results)
     print(text)
     if options.markdown:
-        options.markdown.write_text(text, encoding="utf-8")
+        heading = (
+            "# Training spread over processes\n\nMade by `python benchmarks/bench_distributed.py`."
+        )
+        options.markdown.write_text(f"{heading}\n\n{text}", encoding="utf-8")
     if options.json:
         content = {"machine": machine(), "results": [asdict(result) for result in results]}
         options.json.write_text(json.dumps(content, indent=2), encoding="utf-8")

@@ -60,6 +60,12 @@ _TARGETS: dict[int, tuple[float, float | None]] = {
 _METRIC_FEATURES, _METRIC_SIZES, _METRIC_GIB = 64, SIZES[2:], 1.0
 _REASONS = {"time": "out of time", "memory": "out of memory", "failed": "failed"}
 
+_FURTHER = (
+    "## Further tables\n\n[distributed](distributed.md): bytes and time of a step over two processes, "
+    "and on paper over 8 to 512. [batch_memory](batch_memory.md): memory against the size of the "
+    "batch. [islands](islands.md): several searches at once."
+)
+
 Records = Mapping[str, Any]
 
 
@@ -76,7 +82,7 @@ def main() -> None:
     notes = ["Quick run: few rows, two clusterers, a critic trained in a second."] * options.quick
     parts = scale_report(store.records.get("clusterers", {}), options)
     parts += metric_report(store.records.get("metric", {}), options)
-    publish([*parts, *notes], "Many rows", options.markdown)
+    publish([*parts, _FURTHER, *notes], "Many rows", options.markdown)
     if options.picture and store.records.get("clusterers"):
         draw_picture(store.records["clusterers"], options.picture)
 

@@ -12,14 +12,15 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from critic_pool import Codes, Floats
 from sklearn.utils.parallel import Parallel, delayed
 from suite_measurements import Bench
 
-from skdeepclust._critic_clusterer import _LEVEL, _MARGIN, _penalty
+from skdeepclust._critic_clusterer import _LEVEL, _MARGIN
+from skdeepclust._penalized_score import PenalizedScore
 from skdeepclust.critic import SyntheticSet, draw_dataset, quality
 from skdeepclust.critic._geometry import measure_points
-from skdeepclust.critic._judging import judge
 from skdeepclust.critic._network import CriticNetwork
 from skdeepclust.search import search_clusterings
 
@@ -56,14 +57,14 @@ class EvaluationLog:
     """
 
     def __init__(self, network: CriticNetwork, X: Floats, limit: int) -> None:
-        self.network, self.limit = network, limit
-        self.graph = measure_points(X)
+        self.score = PenalizedScore(network, measure_points(X), torch.device("cpu"))
+        self.limit = limit
         self.scores: list[float] = []
         self.labels: Codes | None = None
 
     def __call__(self, labelings: Codes) -> Floats:
         """Scores (m,) of labels (m, n)."""
-        scores = judge(self.network, self.graph, labelings).scores - _penalty(labelings)
+        scores = self.score(labelings)
         counted = scores[: self.limit - len(self.scores)]
         if len(counted) and counted.max() > max(self.scores, default=-np.inf):
             self.labels = labelings[counted.argmax()]

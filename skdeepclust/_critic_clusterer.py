@@ -29,9 +29,9 @@ from ._critic_choice import is_untrained, resolve_critic
 from ._dask import by_blocks
 from ._html import FittedFactsMixin
 from ._known_scores import KnownScores
+from ._penalized_score import PenalizedScore, without_penalty
 from ._validation import Interval, StrOptions, as_table, check_device, check_n_clusters, fit_context
 from .critic._geometry import measure_points, nearest_distances, nearest_rows
-from .critic._judging import judge
 from .search import Deadline, Found, ScoredClustering, canonical, search_clusterings, search_rows
 from .training import epoch_progress
 
@@ -76,6 +76,9 @@ class CriticClusterer(
         Generations at most.
     patience : int, default=6
         Generations without a better score after which the search ends.
+    n_islands : int, default=1
+        Searches that begin alike and then go their own ways; every five generations the best
+        clusterings of each move to the next. The result is the best of all.
     max_time : float, default=None
         Seconds after which the fit ends with the best clustering so far, the training of a critic
         apart. Where they do not suffice for the reading of the rows and one start, it takes these.
@@ -84,7 +87,8 @@ class CriticClusterer(
         on from it when it is called again with the same parameters and data, and ends with the
         bits of one that was not. The file of a complete fit is deleted.
     n_jobs : int, default=None
-        Threads that look for nearest neighbours; the result does not depend on it.
+        Islands searched at once, in processes unless `joblib.parallel_config` says otherwise, and
+        threads that look for nearest neighbours; the result does not depend on it.
     device : str or torch.device, default="auto"
         Where the critic computes. "auto": CUDA where there is such a device, else the CPU.
     random_state : int, RandomState instance or None, default=None
@@ -162,6 +166,7 @@ class CriticClusterer(
         "population_size": [Interval(Integral, 2, None, closed="left")],
         "n_generations": [Interval(Integral, 0, None, closed="left")],
         "patience": [Interval(Integral, 1, None, closed="left")],
+        "n_islands": [Interval(Integral, 1, None, closed="left")],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "checkpoint": [str, os.PathLike, None],
         "n_jobs": [Integral, None],
@@ -181,6 +186,7 @@ class CriticClusterer(
         population_size: int = 32,
         n_generations: int = 30,
         patience: int = 6,
+        n_islands: int = 1,
         max_time: float | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         n_jobs: int | None = None,
@@ -196,6 +202,7 @@ class CriticClusterer(
         self.population_size = population_size
         self.n_generations = n_generations
         self.patience = patience
+        self.n_islands = n_islands
         self.max_time = max_time
         self.checkpoint = checkpoint
         self.n_jobs = n_jobs
@@ -324,11 +331,8 @@ class CriticClusterer(
     ) -> Found:
         """Clusterings of some points that the critic likes."""
         fewest, most = self._bounds(len(points))
-        graph, device = measure_points(points), check_device(self.device)
-
-        def score(labels: Codes) -> Floats:
-            return judge(self.critic_.network_, graph, labels, device).scores - _penalty(labels)
-
+        device = check_device(self.device)
+        score = PenalizedScore(self.critic_.network_, measure_points(points), device)
         if deadline.is_set:  # what the critic needs of the points is computed in its first call
             score(np.zeros((1, len(points)), dtype=np.int64))
         with epoch_progress(self.n_generations + 1, self.verbose, "CriticClusterer") as report:
@@ -344,8 +348,9 @@ class CriticClusterer(
                 patience=self.patience,
                 max_time=deadline.left,
                 callback=report,
-                known=scores.of(name),
-                on_scores=partial(scores.keep, name),
+                n_islands=self.n_islands,
+                n_jobs=self.n_jobs,
+                store=scores.store(name),
                 keep_if_interrupted=True,
             )
         # Only scores that are estimates of the ARI say whom to believe.
@@ -369,11 +374,11 @@ class CriticClusterer(
         labels = canonical(found.chosen.labels[own][None])[0]
         self._prototypes, self._prototype_labels = found.points, labels
         self.n_clusters_ = int(labels.max()) + 1
-        self.score_ = _without_penalty(found.chosen).score
+        self.score_ = without_penalty(found.chosen).score
         self.history_ = found.result.history
         self._places, self.labels_ = places, labels[places]
         others = (o for o in found.result.alternatives if (o.labels != found.chosen.labels).any())
-        self._alternatives = list(map(_without_penalty, others))
+        self._alternatives = list(map(without_penalty, others))
 
     def _warn_of_interrupt(self) -> None:
         message = (
@@ -381,19 +386,3 @@ class CriticClusterer(
             "best clustering so far is kept."
         )
         warnings.warn(message, ConvergenceWarning, stacklevel=4)
-
-
-def _penalty(labels: Codes) -> Floats:
-    """1 for clusterings (m, n) in which a row is a cluster by itself, else 0; (m,).
-
-    No true clustering that the critic has learned from has such a cluster.
-    """
-    m, k = len(labels), int(labels.max()) + 1
-    numbered = labels + k * np.arange(m)[:, None]
-    counts = np.bincount(numbered.ravel(), minlength=m * k).reshape(m, k)
-    return np.asarray((counts == 1).any(axis=1), dtype=np.float64)
-
-
-def _without_penalty(found: ScoredClustering) -> ScoredClustering:
-    """The clustering with the score that the critic gave it."""
-    return ScoredClustering(found.labels, found.score + float(_penalty(found.labels[None])[0]))

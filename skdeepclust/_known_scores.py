@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from torch import nn
@@ -12,7 +13,7 @@ from torch import nn
 from ._checkpoint import Checkpoint
 from ._fingerprint import outline
 
-__all__ = ["KnownScores"]
+__all__ = ["KnownScores", "ScoresOfSearch"]
 
 # Between two saves.
 _SECONDS = 1.0
@@ -51,6 +52,10 @@ class KnownScores:
             keys, values = arrays[search + _KEYS], arrays[search + _VALUES]
             self._scores[search] = dict(zip(map(bytes, keys), values.tolist(), strict=True))
 
+    def store(self, search: str) -> ScoresOfSearch:
+        """Where a search finds its scores, and keeps them."""
+        return ScoresOfSearch(self, search)
+
     def of(self, search: str) -> Mapping[bytes, float]:
         """The scores of a search, by its name."""
         return self._scores.get(search, {})
@@ -79,3 +84,28 @@ class KnownScores:
             arrays[search + _KEYS] = keys.reshape(-1, _KEY_BYTES)
             arrays[search + _VALUES] = np.array(list(scores.values()), dtype=np.float64)
         self._checkpoint.save(arrays, self._document)
+
+
+class ScoresOfSearch(NamedTuple):
+    """The scores of one search, those of each of its islands by themselves.
+
+    Attributes
+    ----------
+    scores : KnownScores
+    search : str
+        Name of the search.
+    """
+
+    scores: KnownScores
+    search: str
+
+    def of(self, island: int) -> Mapping[bytes, float]:
+        """The scores of an island, by its number."""
+        return self.scores.of(self._name(island))
+
+    def keep(self, island: int, scores: Mapping[bytes, float]) -> None:
+        """Take over all scores of an island, as `KnownScores.keep` does."""
+        self.scores.keep(self._name(island), scores)
+
+    def _name(self, island: int) -> str:
+        return f"{self.search}.{island}" if island else self.search

@@ -22,6 +22,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skdeepclust import ClusteringCritic, CriticClusterer, DeepMetricClusterer, load, save
 from skdeepclust import _critic_clusterer as module
+from skdeepclust import _penalized_score as judging
 from skdeepclust.model_selection import NoSplit
 
 SHORT = {"population_size": 8, "n_generations": 2, "random_state": 0}
@@ -170,6 +171,12 @@ class TestAttributes:
 
 
 class TestReproducibility:
+    @pytest.mark.parametrize("search", ["genetic", "cem"])
+    def test_islands_do_not_depend_on_n_jobs(self, blobs, search):
+        islands = {**SHORT, "search": search, "n_islands": 3, "n_generations": 7}
+        first, second = (CriticClusterer(n_jobs=n, **islands).fit(blobs[0]) for n in (1, 2))
+        assert_same(first, second)
+
     def test_a_seed_fixes_the_result_whatever_n_jobs(self, blobs):
         X, _ = blobs
         first, second = (CriticClusterer(n_jobs=n, **SHORT).fit(X) for n in (1, 2))
@@ -202,9 +209,9 @@ class Judge:
     """The critic's judgement, with what a test wants to happen in some of its calls."""
 
     def __init__(self, monkeypatch, call=None, error=None):
-        self.own, self.call, self.error = module.judge, call, error
+        self.own, self.call, self.error = judging.judge, call, error
         self.sizes = []
-        monkeypatch.setattr(module, "judge", self)
+        monkeypatch.setattr(judging, "judge", self)
 
     def __call__(self, network, graph, labels, device):
         self.sizes.append(labels.shape)
@@ -218,14 +225,14 @@ class Clock:
 
     def __init__(self, monkeypatch, seconds):
         self.now, self.seconds = 1000.0, seconds
-        own = module.judge
+        own = judging.judge
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
 
         def slowly(network, graph, labels, device):
             self.now += seconds * len(labels)
             return own(network, graph, labels, device)
 
-        monkeypatch.setattr(module, "judge", slowly)
+        monkeypatch.setattr(judging, "judge", slowly)
 
 
 def assert_same(found, wanted):
@@ -394,6 +401,18 @@ class TestCheckpoint:
         resumed = clone(clusterer).fit(X)
         assert_same(resumed, wanted)
         assert len(judged.sizes) <= len(wanted.history_["best"]) - call + 1
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("call", [2, 5, 12])
+    def test_islands_go_on_bit_for_bit(self, blobs, monkeypatch, tmp_path, call):
+        parameters = {**SHORT, "n_islands": 3, "n_generations": 12, "patience": 20}
+        wanted = CriticClusterer(**parameters).fit(blobs[0])
+        clusterer = CriticClusterer(checkpoint=tmp_path, **parameters)
+        n_calls = len(self.break_off(clusterer, blobs[0], call))
+        assert n_calls == call
+        judged = Judge(monkeypatch)
+        assert_same(clone(clusterer).set_params(n_jobs=1).fit(blobs[0]), wanted)
+        assert wanted.history_["n_evaluations"][-1] > sum(m for m, _ in judged.sizes)
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize("search", ["genetic", "cem"])

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import adjusted_rand_score
 
 from skdeepclust import CriticClusterer, DeepMetricClusterer
 from skdeepclust._dask import by_blocks
 
+dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 
 
@@ -94,3 +96,20 @@ def test_what_is_wrong_is_said_at_once(fitted, blobs):
 def test_a_method_keeps_its_name_and_description():
     assert Doubler.double.__name__ == "double"
     assert Doubler.double.__doc__ == "Twice the rows."
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_blocks_can_be_fitted_one_after_the_other(blobs, labelled):
+    X, y = blobs[0].astype(np.float32), blobs[1]
+    rows, codes = da.from_array(X, chunks=(100, 6)), da.from_array(y, chunks=100)
+    clusterer = DeepMetricClusterer(None if labelled else 4, random_state=0)
+    for epoch in range(5):
+        for block in np.random.RandomState(epoch).permutation(rows.numblocks[0]):
+            part, labels = dask.compute(rows.blocks[block], codes.blocks[block])
+            if labelled:
+                clusterer.partial_fit(part, labels, classes=da.unique(codes).compute())
+            else:
+                clusterer.partial_fit(part)
+    found = clusterer.predict(rows)
+    assert isinstance(found, da.Array)
+    assert adjusted_rand_score(y, found.compute(scheduler="synchronous")) > 0.9

@@ -80,3 +80,15 @@ def test_blocks_of_rows(cluster, blobs, monkeypatch):
         np.testing.assert_array_equal(clusterer.predict(X), clusterer.labels_)
         lazy = clusterer.set_params(n_jobs=2).predict(X)
     np.testing.assert_array_equal(lazy, clusterer.labels_)
+
+
+def test_islands_of_a_search(cluster, blobs):
+    clusterer = CriticClusterer(
+        n_islands=3, population_size=8, n_generations=6, random_state=0, device="cpu"
+    )
+    expected = clusterer.fit(blobs[0])
+    labels, history = expected.labels_.copy(), expected.history_
+    with joblib.parallel_config("dask"):
+        found = clusterer.set_params(n_jobs=2).fit(blobs[0])
+    np.testing.assert_array_equal(found.labels_, labels)
+    assert found.history_ == history

@@ -113,3 +113,16 @@ def test_files_keep_every_bit(tmp_path, monkeypatch):
     again = KnownScores(Checkpoint(tmp_path, CriticClusterer(), X), CRITIC)
     assert again.of("sample") == SAMPLE
     assert again.of("prototypes") == PROTOTYPES
+
+
+def test_islands_of_a_search_have_their_own():
+    memory = Memory()
+    scores = KnownScores(memory, CRITIC)
+    store = scores.store("sample")
+    store.keep(0, SAMPLE)
+    store.keep(3, PROTOTYPES)
+    scores.save()
+    again = KnownScores(memory, CRITIC)
+    assert again.store("sample").of(0) == again.of("sample") == SAMPLE
+    assert again.store("sample").of(3) == PROTOTYPES
+    assert again.store("sample").of(1) == again.store("prototypes").of(0) == {}

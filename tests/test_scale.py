@@ -13,6 +13,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from skdeepclust import CriticClusterer, DeepMetricClusterer
 from skdeepclust import _critic_clusterer as module
+from skdeepclust import _penalized_score as judging
 
 SHORT = {"population_size": 8, "n_generations": 1, "random_state": 0}
 
@@ -95,13 +96,13 @@ class TestCriticClusterer:
 
     def test_the_critic_sees_no_more_of_more_rows(self, monkeypatch, few_prototypes):
         seen = []
-        judge = module.judge
+        judge = judging.judge
 
         def note(network, graph, labels, device):
             seen.append(labels.shape[1])
             return judge(network, graph, labels, device)
 
-        monkeypatch.setattr(module, "judge", note)
+        monkeypatch.setattr(judging, "judge", note)
         X = make_blobs(20_000, centers=3, n_features=4, random_state=0)[0]
         CriticClusterer(**SHORT).fit(X)
         assert max(seen) <= 300

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 __all__ = ["Deadline"]
 
@@ -31,6 +31,19 @@ class Deadline:
     def after(cls, seconds: float | None) -> Deadline:
         """So many seconds from now; None: never."""
         return cls() if seconds is None else cls(time.monotonic() + seconds)
+
+    @classmethod
+    def at(cls, moment: float) -> Deadline:
+        """A moment on the clock of `time.time`, which all machines share."""
+        return cls(time.monotonic() + moment - time.time())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For other processes, perhaps on other machines."""
+        return (Deadline.at, (time.time() + self.left,)) if self.is_set else (Deadline, ())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Deadline:
+        """The deadline itself, which nobody changes."""
+        return self
 
     @property
     def is_set(self) -> bool:

@@ -51,6 +51,11 @@ class GeneticStrategy:
         ranked = sorted(best.values(), key=_score, reverse=True)
         self.survivors = ranked[: self.population_size]
 
+    def receive(self, migrants: list[Partition]) -> None:
+        """Let scored partitions of another search survive, if they are good."""
+        self._known.update(migrant.key for migrant in migrants)
+        self.update(migrants)
+
     def _make_child(self) -> Partition:
         prototypes, bounds, rng = self.ancestry.prototypes, self.ancestry.bounds, self.rng
         parent, other = self._select(), self._select()

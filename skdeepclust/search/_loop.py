@@ -1,43 +1,29 @@
-"""The generations of a search, run through DEAP's own loop."""
+"""The search for a clustering, from the rows to the result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from deap import algorithms, base, tools
 from numpy.typing import ArrayLike
 
+from ._archipelago import evolve
 from ._baselines import HillClimbingStrategy, RandomStrategy
-from ._cached_score import CachedScore, OnScores, Score
+from ._cached_score import CachedScore, Score, ScoreStore
 from ._cem import CrossEntropyStrategy
 from ._deadline import Deadline
 from ._genetic import GeneticStrategy
+from ._island import Callback, Island, Limits, Strategy
 from ._lineage import Ancestry, make_founders
-from ._partition import Bounds, Codes, Floats, Partition
+from ._partition import Bounds, Codes, Floats
 from ._portfolio import portfolio
 from ._prototypes import default_n_prototypes, make_prototypes
-from ._result import INTERRUPTED, SearchResult, collect_result
+from ._result import SearchResult, collect_result
 
-__all__ = ["STRATEGIES", "Strategy", "search_clusterings"]
-
-Callback = Callable[[dict[str, float]], Any]
+__all__ = ["STRATEGIES", "search_clusterings"]
 
 _PROTOTYPES_PER_CLUSTER = 4
-
-
-class Strategy(Protocol):
-    """DEAP's interface of ask and tell."""
-
-    def generate(self) -> list[Partition]:
-        """The next partitions to score."""
-
-    def update(self, population: list[Partition]) -> None:
-        """Learn from their scores."""
-
 
 STRATEGIES: dict[str, Callable[..., Strategy]] = {
     "genetic": GeneticStrategy,
@@ -68,9 +54,10 @@ def search_clusterings(
     n_alternatives: int = 10,
     min_difference: float = 0.02,
     options: Mapping[str, Any] | None = None,
+    n_islands: int = 1,
+    n_jobs: int | None = None,
     callback: Callback | None = None,
-    known: Mapping[bytes, float] | None = None,
-    on_scores: OnScores | None = None,
+    store: ScoreStore | None = None,
     keep_if_interrupted: bool = False,
 ) -> SearchResult:
     """Search the clustering of a data set that a score likes best.
@@ -113,14 +100,19 @@ def search_clusterings(
         Share of rows on which an alternative differs from every better one; 0: just different.
     options : mapping, optional
         Further parameters of the strategy.
+    n_islands : int, default=1
+        Searches that begin alike and then go their own ways, but for the best partitions, which
+        move to the next island every five generations. Patience, generations and evaluations
+        are those of an island.
+    n_jobs : int or None, default=None
+        Islands searched at once, see `joblib.Parallel`; the result does not depend on it. In
+        processes `score` has to be picklable.
     callback : callable, optional
         Called after every generation with its figures: those of `SearchResult.history`, and
         ``generation``.
-    known : mapping of bytes to float, optional
-        Scores by `Partition.key` of partitions that `score` is not asked for again. With those
-        of a search that was broken off, and a `rng` as it was, the same search goes on.
-    on_scores : callable, optional
-        Called with all scores so far, by key, after every call of `score`.
+    store : ScoreStore, optional
+        Gets the scores, and has those of a search that was broken off. With these, and a `rng`
+        as it was, the same search goes on: `score` is asked for no partition again.
     keep_if_interrupted : bool, default=False
         Whether a KeyboardInterrupt ends the search as a limit does, once the starts are scored;
         otherwise it is raised, as it always is before.
@@ -154,111 +146,18 @@ def search_clusterings(
     deadline = Deadline.after(max_time)
     rows = _scaled(np.asarray(X, dtype=np.float64))
     bounds = _checked_bounds(rows, min_clusters, max_clusters)
-    _check_settings(strategy, population_size, n_generations, trust)
+    _check_settings(strategy, population_size, n_generations, trust, n_islands)
     ancestry = _make_ancestry(rows, rng, bounds, starts, n_starts, trust, deadline)
     chosen = STRATEGIES[strategy](ancestry, rng, population_size, **(options or {}))
-    limits = _Limits(
+    limits = Limits(
         n_generations, patience, tolerance, max_evaluations, deadline, keep_if_interrupted
     )
-    fame = tools.HallOfFame(max(1, n_alternatives), similar=_same_partition)
-    cached = CachedScore(score, deadline, known, on_scores)
-    population, log, reason = _evolve(chosen, cached, fame, limits, callback)
+    first = Island(chosen, CachedScore(score, deadline), limits, max(1, n_alternatives))
+    found, log, reason = evolve(first, rng, n_islands, n_jobs, callback, store)
     founders = [founder for founder in ancestry.founders if founder.fitness.valid]
-    found = [*fame, *population, *founders]
-    return collect_result(found, founders, log, reason, n_alternatives, min_difference)
-
-
-def _evolve(
-    strategy: Strategy,
-    score: CachedScore,
-    fame: tools.HallOfFame,
-    limits: _Limits,
-    callback: Callback | None,
-) -> tuple[list[Partition], tools.Logbook, str]:
-    """Generations until a limit is reached: the last one, the log and the limit's name."""
-    toolbox, statistics = _toolbox(strategy, score), _statistics()
-    log, reason = tools.Logbook(), None
-    while reason is None:
-        try:
-            # One generation at a time: DEAP's loop has no way to end early.
-            population, last = algorithms.eaGenerateUpdate(
-                toolbox, 1, halloffame=fame, stats=statistics, verbose=False
-            )
-            log.record(
-                generation=len(log),
-                best=fame[0].score,
-                mean=last[0]["mean"],
-                n_clusters=fame[0].n_clusters,
-                n_evaluations=score.n_evaluations,
-            )
-            if callback is not None:
-                callback(dict(log[-1]))
-            reason = "time" if score.is_cut_short else limits.reached(log)
-        except KeyboardInterrupt:
-            if not (limits.interrupts and log):
-                raise
-            reason = INTERRUPTED
-    return population, log, reason
-
-
-def _toolbox(strategy: Strategy, score: CachedScore) -> base.Toolbox:
-    """DEAP's toolbox; its map scores a whole generation in one call."""
-    toolbox = base.Toolbox()
-    toolbox.register("generate", strategy.generate)
-    toolbox.register("update", strategy.update)
-    toolbox.register("evaluate", score)
-    toolbox.register("map", _score_together)
-    return toolbox
-
-
-def _score_together(evaluate: CachedScore, population: list[Partition]) -> list[tuple[float]]:
-    """Fitness of a generation, which loses those for which there was no time."""
-    scores = evaluate(population)
-    del population[len(scores) :]
-    return scores
-
-
-def _statistics() -> tools.Statistics:
-    statistics = tools.Statistics(attrgetter("score"))
-    statistics.register("mean", np.mean)
-    return statistics
-
-
-def _same_partition(first: Partition, second: Partition) -> bool:
-    return first.key == second.key
-
-
-@dataclass(frozen=True)
-class _Limits:
-    """What ends a search; None for no limit, `interrupts` for any KeyboardInterrupt."""
-
-    n_generations: int
-    patience: int | None
-    tolerance: float
-    max_evaluations: int | None
-    deadline: Deadline
-    interrupts: bool
-
-    def reached(self, log: tools.Logbook) -> str | None:
-        """The first limit that the generations so far have reached."""
-        if len(log) > self.n_generations:
-            return "generations"
-        if self.patience is not None and self._stalls(log.select("best")) >= self.patience:
-            return "patience"
-        if self.max_evaluations is not None and log[-1]["n_evaluations"] >= self.max_evaluations:
-            return "evaluations"
-        if not self.deadline.allows():
-            return "time"
-        return None
-
-    def _stalls(self, best: list[float]) -> int:
-        """Generations since the score last rose by more than the tolerance."""
-        since, reference = 0, best[0]
-        for score in best[1:]:
-            since += 1
-            if score > reference + self.tolerance:
-                since, reference = 0, score
-        return since
+    return collect_result(
+        [*found, *founders], founders, log, reason, n_alternatives, min_difference
+    )
 
 
 def _make_ancestry(
@@ -313,7 +212,7 @@ def _checked_bounds(rows: Floats, min_clusters: int, max_clusters: int) -> Bound
 
 
 def _check_settings(
-    strategy: str, population_size: int, n_generations: int, trust: float | None
+    strategy: str, population_size: int, n_generations: int, trust: float | None, n_islands: int
 ) -> None:
     if strategy not in STRATEGIES:
         raise ValueError(f"strategy must be one of {tuple(STRATEGIES)}, got {strategy!r}.")
@@ -323,6 +222,8 @@ def _check_settings(
         raise ValueError(f"n_generations must be at least 0, got {n_generations}.")
     if trust is not None and not 0 <= trust <= 1:
         raise ValueError(f"trust must be None or between 0 and 1, got {trust}.")
+    if n_islands < 1:
+        raise ValueError(f"n_islands must be at least 1, got {n_islands}.")
 
 
 def _scaled(X: Floats) -> Floats:

@@ -41,12 +41,14 @@ def test_equal_partitions_are_scored_once_and_generations_in_one_call():
 
 def test_known_scores_are_not_asked_for_and_count_when_they_are_met():
     population, seen = make_partitions(8), []
-    first = CachedScore(Score(), on_scores=lambda scores: seen.append(dict(scores)))
+    first = CachedScore(Score())
+    first.begin({}, lambda scores: seen.append(dict(scores)))
     first(population[:3])
     first(population[:5])
     assert [len(scores) for scores in seen] == [3, 5]
     score, known = Score(), seen[-1]
-    second = CachedScore(score, known=known)
+    second = CachedScore(score)
+    second.begin(known)
     assert second.n_evaluations == 0
     assert second(population[:2]) == values(population[:2])
     assert second.n_evaluations == 2
@@ -54,6 +56,20 @@ def test_known_scores_are_not_asked_for_and_count_when_they_are_met():
     assert second.n_evaluations == 8
     assert score.sizes == [3]
     assert len(known) == 5
+
+
+def test_scores_of_partitions_that_were_not_met_are_forgotten():
+    population, score = make_partitions(8), Score()
+    first = CachedScore(Score())
+    first(population)
+    second = CachedScore(score)
+    second.begin(first.known)
+    second(population[:3])
+    second.forget_unasked()
+    pairs = zip(population[:3], values(population[:3]), strict=True)
+    assert second.known == {p.key: value for p, (value,) in pairs}
+    second(population)
+    assert score.sizes == [5]
 
 
 class TestTime:

@@ -1,6 +1,11 @@
 """Deadlines: what is left, shares of it, and work that is cut short."""
 
 import math
+import pickle
+import time
+from copy import deepcopy
+
+import pytest
 
 from skdeepclust.search import Deadline
 
@@ -50,3 +55,17 @@ def test_items_are_made_as_long_as_there_is_time(clock):
 def test_the_first_item_is_always_made(clock):
     assert list(Deadline.after(-3.0).limit([7, 8])) == [7]
     assert list(Deadline.after(-3.0).limit([])) == []
+
+
+def test_copies_and_other_processes_have_the_same_moment():
+    deadline = Deadline.after(50.0)
+    assert deepcopy(deadline) is deadline
+    assert pickle.loads(pickle.dumps(deadline)).left == pytest.approx(deadline.left, abs=1.0)
+    assert pickle.loads(pickle.dumps(Deadline())) == Deadline()
+
+
+def test_clocks_of_other_machines_may_begin_elsewhere(monkeypatch):
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
+    sent = pickle.dumps(Deadline.after(50.0))
+    monkeypatch.setattr(time, "monotonic", lambda: 7.0)
+    assert pickle.loads(sent).left == pytest.approx(50.0, abs=1.0)

@@ -315,6 +315,20 @@ class TestInterrupts:
             self.run(X, Failing(y, 3))
 
 
+class Memory:
+    """Scores of the islands, and what they were after every call."""
+
+    def __init__(self, known=None):
+        self.known, self.saved = dict(known or {}), []
+
+    def of(self, island):
+        return self.known.get(island, {})
+
+    def keep(self, island, scores):
+        self.known[island] = dict(scores)
+        self.saved.append(dict(self.known))
+
+
 class TestKnownScores:
     @pytest.mark.parametrize("strategy", STRATEGIES)
     @pytest.mark.parametrize("call", [2, 4])
@@ -325,15 +339,13 @@ class TestKnownScores:
         settings["strategy"] = strategy
         complete_rng, rng = np.random.RandomState(5), np.random.RandomState(5)
         complete = search_clusterings(X, truth_score(y), rng=complete_rng, **settings)
-        state, saved, broken = rng.get_state(), [], Failing(y, call, error)
+        state, memory, broken = rng.get_state(), Memory(), Failing(y, call, error)
         with suppress(error):
-            search_clusterings(
-                X, broken, rng=rng, on_scores=lambda known: saved.append(dict(known)), **settings
-            )
-        assert len(saved) == call - 1
+            search_clusterings(X, broken, rng=rng, store=memory, **settings)
+        assert len(memory.saved) == call - 1
         rng.set_state(state)
         score = Failing(y, None)
-        resumed = search_clusterings(X, score, rng=rng, known=saved[-1], **settings)
+        resumed = search_clusterings(X, score, rng=rng, store=memory, **settings)
         np.testing.assert_array_equal(resumed.labels, complete.labels)
         assert resumed.score == complete.score
         assert resumed.history == complete.history
@@ -341,20 +353,20 @@ class TestKnownScores:
             np.testing.assert_array_equal(found.labels, wanted.labels)
             assert found.score == wanted.score
         np.testing.assert_array_equal(rng.get_state()[1], complete_rng.get_state()[1])
-        assert score.n_calls <= len(complete.history["best"]) - len(saved)
+        assert score.n_calls <= len(complete.history["best"]) - (call - 1)
 
     def test_evaluations_are_counted_as_without_known_scores(self, blobs):
         X, y = blobs
         settings = {"max_evaluations": 100, "n_starts": 12, "patience": None}
-        scores = {}
+        memory = Memory()
         first = search_clusterings(
-            X, truth_score(y), rng=np.random.RandomState(1), on_scores=scores.update, **settings
+            X, truth_score(y), rng=np.random.RandomState(1), store=memory, **settings
         )
         again = search_clusterings(
-            X, Failing(y, 1), rng=np.random.RandomState(1), known=scores, **settings
+            X, Failing(y, 1), rng=np.random.RandomState(1), store=memory, **settings
         )
         assert again.history == first.history
-        assert len(scores) == first.history["n_evaluations"][-1]
+        assert len(memory.of(0)) == first.history["n_evaluations"][-1]
 
 
 def test_max_evaluations_and_callback(blobs):

@@ -1,0 +1,56 @@
+"""The critic's score as a search sees it: less for what is no clustering."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .critic._judging import judge
+from .critic._network import CriticNetwork
+from .graph import PointGraph
+from .search import ScoredClustering
+
+__all__ = ["PenalizedScore", "without_penalty"]
+
+Codes = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PenalizedScore:
+    """The critic's score, less 1 for clusterings in which a row is a cluster by itself.
+
+    No true clustering that the critic has learned from has such a cluster.
+
+    Attributes
+    ----------
+    network : CriticNetwork
+    graph : PointGraph
+        Of n points.
+    device : torch.device
+        Where the critic computes.
+    """
+
+    network: CriticNetwork
+    graph: PointGraph
+    device: torch.device
+
+    def __call__(self, labels: Codes) -> Floats:
+        """Scores (m,) of clusterings (m, n)."""
+        return judge(self.network, self.graph, labels, self.device).scores - _penalty(labels)
+
+
+def without_penalty(found: ScoredClustering) -> ScoredClustering:
+    """The clustering with the score that the critic gave it."""
+    return ScoredClustering(found.labels, found.score + float(_penalty(found.labels[None])[0]))
+
+
+def _penalty(labels: Codes) -> Floats:
+    """1 for clusterings (m, n) in which a row is a cluster by itself, else 0; (m,)."""
+    m, k = len(labels), int(labels.max()) + 1
+    numbered = labels + k * np.arange(m)[:, None]
+    counts = np.bincount(numbered.ravel(), minlength=m * k).reshape(m, k)
+    return np.asarray((counts == 1).any(axis=1), dtype=np.float64)
