@@ -44,11 +44,13 @@ class PointGraph:
         return spanning_tree(self.points.cpu()).to(self.points.device)
 
     def to(self, device: torch.device) -> PointGraph:
-        """The same graph on a device."""
+        """The same graph on a device, with its tree: that is computed once, whatever the device."""
         if device == self.points.device:
             return self
-        moved = (self.points.to(device), self.neighbors.to(device), self.distances.to(device))
-        return PointGraph(*moved, self.radius)
+        tensors = (self.points.to(device), self.neighbors.to(device), self.distances.to(device))
+        moved = PointGraph(*tensors, self.radius)
+        vars(moved)["tree"] = self.tree.to(device)
+        return moved
 
 
 def point_graph(points: Tensor, neighbors: Tensor) -> PointGraph:

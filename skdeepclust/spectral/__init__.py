@@ -5,7 +5,7 @@ from ._linear import dual_linear_solution, linear_solution
 from ._objective import spectral_clustering_loss
 from ._sharded import sharded_losses, sharded_sums_size
 from ._solve import SpectralSolution, normalizer, solve, solve_statistics
-from ._statistics import SpectralStatistics, class_codes, gram, spectral_statistics
+from ._statistics import SpectralStatistics, class_codes, gram, spectral_statistics, to_device
 from ._whitening import shrinkage_whitening, spectral_normalization, whiten_rows
 
 __all__ = [
@@ -26,5 +26,6 @@ __all__ = [
     "spectral_clustering_loss",
     "spectral_normalization",
     "spectral_statistics",
+    "to_device",
     "whiten_rows",
 ]

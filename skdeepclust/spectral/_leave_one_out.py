@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ._objective import OnceDifferentiable, check_loss_arguments, exact_products
-from ._solve import LENGTH_RANGE, MAX_INFLATION
-from ._statistics import SpectralStatistics, class_codes, product
+from ._solve import LENGTH_RANGE, MAX_INFLATION, inverse_or_nan
+from ._statistics import SpectralStatistics, class_codes, product, to_device
 
 __all__ = ["LeaveOneOut", "SharedSums", "leave_one_out_dtype", "leave_one_out_loss"]
 
@@ -49,7 +49,8 @@ def leave_one_out_loss(
         float32.
     y : Tensor of shape (n,) or (n, k)
         Class of each row (any integers), or non-negative assignments; rows of a matrix are
-        scaled to sum 1, rows of zeros count for nothing.
+        scaled to sum 1, rows of zeros count for nothing. On the device of `embedding` or on
+        the CPU.
     ridge : float, default=1.0
         λ I is added to FᵀF, λ being `ridge` times the mean eigenvalue of FᵀF. At least 1e-6.
     temperature : float, default=0.04
@@ -99,7 +100,7 @@ def leave_one_out_loss(
     if embedding.dtype in (torch.float16, torch.bfloat16):
         embedding = embedding.float()
     loss: Tensor = LeaveOneOut.apply(
-        embedding, _shares(y.detach(), embedding.dtype), float(ridge), temperature, None
+        embedding, _shares(y.detach(), embedding), float(ridge), temperature, None
     )
     return loss
 
@@ -124,14 +125,15 @@ class SharedSums(NamedTuple):
     reduce: Callable[..., tuple[Tensor, ...]]
 
 
-def _shares(y: Tensor, dtype: torch.dtype) -> Tensor:
+def _shares(y: Tensor, embedding: Tensor) -> Tensor:
     """Assignments (n, k) whose rows sum to 1, or to 0 for unassigned rows."""
+    device, dtype = embedding.device, embedding.dtype
     if y.ndim == 1:
         codes, n_classes = class_codes(y.long())
-        return functional.one_hot(codes, n_classes).to(dtype)
+        return functional.one_hot(to_device(codes, device), n_classes).to(dtype)
     if not bool(torch.isfinite(y).all()) or bool((y < 0).any()):
         raise ValueError("y of shape (n, k) must be finite and non-negative.")
-    y = y if y.dtype == torch.float64 else y.to(dtype)
+    y = to_device(y if y.dtype == torch.float64 else y.to(dtype), device)
     largest = y.amax(dim=1, keepdim=True)  # divided by it no sum can overflow
     shares = (y / largest.where(largest > 0, 1.0)).to(dtype)
     return functional.normalize(shares, p=1, dim=1)
@@ -330,8 +332,7 @@ def _by_cholesky(
     `gram` becomes FᵀF + λI.
     """
     gram.diagonal().add_(level)
-    factor, failed = torch.linalg.cholesky_ex(gram)
-    inverse = torch.full_like(gram, torch.nan) if failed else torch.cholesky_inverse(factor)
+    inverse = inverse_or_nan(gram)
     solved = embedding @ inverse
     return inverse, solved, (solved * embedding).sum(dim=1, keepdim=True), solved @ sums
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ._solve import SpectralSolution, solve
-from ._statistics import class_codes
+from ._statistics import class_codes, to_device
 
 __all__ = [
     "OnceDifferentiable",
@@ -20,6 +20,8 @@ __all__ = [
     "exact_products",
     "spectral_clustering_loss",
 ]
+
+_HAS_PRECISIONS = hasattr(torch.backends.cuda.matmul, "fp32_precision")
 
 
 def spectral_clustering_loss(embedding: Tensor, y: Tensor, *, ridge: float = 0.0) -> Tensor:
@@ -37,7 +39,8 @@ def spectral_clustering_loss(embedding: Tensor, y: Tensor, *, ridge: float = 0.0
         float32.
     y : Tensor of shape (n,) or (n, k)
         Class of each row (any integers), or a real assignment matrix Y: one-hot, several
-        classes a row, or soft memberships.
+        classes a row, or soft memberships. On the device of `embedding` or on the CPU, which
+        saves an accelerator a wait.
     ridge : float, default=0.0
         λ I is added to FᵀF, λ being `ridge` times the mean eigenvalue of FᵀF. 0 is the exact
         pseudo-inverse, with the rank detected. Of the order of 1 it keeps small batches from
@@ -84,6 +87,7 @@ def spectral_clustering_loss(embedding: Tensor, y: Tensor, *, ridge: float = 0.0
     if embedding.dtype in (torch.float16, torch.bfloat16):
         embedding = embedding.float()
     y, n_classes = class_codes(y.long()) if y.ndim == 1 else (_unit_scaled(y.detach()), None)
+    y = to_device(y, embedding.device)
     with exact_products(embedding.device.type):
         solution = solve(embedding.detach(), y, n_classes, float(ridge))
     loss: Tensor = SpectralObjective.apply(embedding, y, solution)
@@ -160,10 +164,13 @@ def exact_products(device_type: str) -> Iterator[None]:
     if device_type != "cuda" and not torch.is_autocast_enabled(device_type):
         yield
         return
-    allowed = torch.backends.cuda.matmul.allow_tf32
+    matmul = torch.backends.cuda.matmul
+    # Where torch has the first, reading the second is an error once somebody has set the first.
+    name, exact = ("fp32_precision", "ieee") if _HAS_PRECISIONS else ("allow_tf32", False)
+    before = getattr(matmul, name)
     with torch.autocast(device_type, enabled=False):
-        torch.backends.cuda.matmul.allow_tf32 = False
+        setattr(matmul, name, exact)
         try:
             yield
         finally:
-            torch.backends.cuda.matmul.allow_tf32 = allowed
+            setattr(matmul, name, before)

@@ -17,6 +17,7 @@ from ._statistics import CHUNK_ROWS, SpectralStatistics, gram, spectral_statisti
 
 __all__ = [
     "SpectralSolution",
+    "inverse_or_nan",
     "normalizer",
     "solve",
     "solve_statistics",
@@ -50,7 +51,7 @@ class SpectralSolution:
         T Aᵀ: what a row's assignment contributes to its gradient (see `normalizer` for T).
     quadratic : Tensor of shape (d, d)
         B = A Aᵀ, plus the multiple of I by which a relative ridge follows the scale of F.
-    rank : int
+    rank : Tensor of shape ()
         k, the rank of the assignments.
     unit : float
         The length by which F was divided before the solution, a guard against overflow.
@@ -59,7 +60,7 @@ class SpectralSolution:
     objective: Tensor
     class_map: Tensor
     quadratic: Tensor
-    rank: int
+    rank: Tensor
     unit: float = 1.0
 
     def gradient(self, embedding: Tensor, y: Tensor, scale: Tensor | float = 1.0) -> Tensor:
@@ -77,22 +78,23 @@ class SpectralSolution:
         return result
 
 
-def normalizer(statistics: SpectralStatistics) -> tuple[Tensor, int]:
+def normalizer(statistics: SpectralStatistics) -> tuple[Tensor, Tensor]:
     """T with J = Y T = Y (YᵀY)^(-1/2) restricted to the range of Y, and the rank of Y.
 
     Returns
     -------
     T : Tensor of shape (k,) or (k, rank)
         A diagonal for integer labels (0 for a class without rows).
-    rank : int
+    rank : Tensor of shape ()
+        Integer, on the device of the statistics.
     """
     counts = statistics.counts
     if counts.ndim == 1:
-        return torch.where(counts > 0, counts, torch.inf).rsqrt(), int(torch.count_nonzero(counts))
+        return torch.where(counts > 0, counts, torch.inf).rsqrt(), torch.count_nonzero(counts)
     values, vectors = torch.linalg.eigh(counts.double())
     kept = values > _CLASS_TOLERANCE * values[-1].clamp(min=0)
     scaled = vectors[:, kept] * values[kept].rsqrt()
-    return scaled.to(statistics.sums.dtype), int(kept.sum())  # (k, rank)
+    return scaled.to(statistics.sums.dtype), kept.sum()  # (k, rank)
 
 
 def solve(
@@ -118,10 +120,7 @@ def solve_statistics(statistics: SpectralStatistics, ridge: float) -> SpectralSo
     if ridge > 0:
         shifted = shifted.clone()
         shifted.diagonal().add_(statistics.gram.diagonal().mean(), alpha=ridge)
-    factor, failed = torch.linalg.cholesky_ex(shifted)
-    if bool(failed):
-        return None
-    inverse = torch.cholesky_inverse(factor)
+    inverse = inverse_or_nan(shifted)
     if not _is_accurate(shifted.diagonal(), inverse.diagonal()):
         return None
     scales, rank = normalizer(statistics)
@@ -132,6 +131,15 @@ def solve_statistics(statistics: SpectralStatistics, ridge: float) -> SpectralSo
 def solve_wide_statistics(statistics: SpectralStatistics, ridge: float) -> SpectralSolution:
     """Solution from float64 sums over float32 rows, whatever their condition."""
     return solve_statistics(statistics, ridge) or _solve_by_eigh(statistics, ridge)
+
+
+def inverse_or_nan(matrix: Tensor) -> Tensor:
+    """Inverse (d, d) by Cholesky, all NaN where that is not possible.
+
+    Whether it is possible is not asked: a device would have to be waited for.
+    """
+    factor, failed = torch.linalg.cholesky_ex(matrix)
+    return torch.cholesky_inverse(factor.masked_fill_(failed > 0, torch.nan))
 
 
 def _is_accurate(lengths: Tensor, inverse_lengths: Tensor) -> bool:
@@ -194,7 +202,7 @@ def _inverse_squares(values: Tensor, ridge: float, dim: int, dtype: torch.dtype)
     noise = RANK_TOLERANCE_EPS * torch.finfo(dtype).eps * values.max()
     level = ridge * squares.sum() / dim
     kept = (values > noise) | (level > noise.square())
-    return torch.where(kept, 1.0 / (squares + level).where(kept, torch.ones(())), 0.0)
+    return torch.where(kept, 1.0 / torch.where(kept, squares + level, 1.0), 0.0)
 
 
 def _normalized_sums(sums: Tensor, scales: Tensor) -> Tensor:
@@ -203,7 +211,7 @@ def _normalized_sums(sums: Tensor, scales: Tensor) -> Tensor:
 
 
 def _finish(
-    loadings: Tensor, targets: Tensor, scales: Tensor, rank: int, ridge: float
+    loadings: Tensor, targets: Tensor, scales: Tensor, rank: Tensor, ridge: float
 ) -> SpectralSolution:
     """Objective and the two small matrices of the gradient from A and M, both (d, rank)."""
     explained = (loadings * targets).sum(dtype=torch.float64)

@@ -21,6 +21,7 @@ __all__ = [
     "gram",
     "product",
     "spectral_statistics",
+    "to_device",
 ]
 
 # A product of symmetric blocks below this width is slower than the full product.
@@ -94,7 +95,7 @@ def spectral_statistics(
         class_gram = _wide_product(assignment, assignment, torch.float64)  # (k, k)
         return SpectralStatistics(gram(embedding, dtype), sums, class_gram)
     n_classes = n_classes or int(y.max()) + 1
-    counts = torch.bincount(y, minlength=n_classes).to(dtype)  # (k,)
+    counts = _class_counts(y, n_classes).to(dtype)  # (k,)
     return SpectralStatistics(
         gram(embedding, dtype), _class_sums(embedding, y, n_classes, dtype), counts
     )
@@ -136,11 +137,29 @@ def class_codes(y: Tensor) -> tuple[Tensor, int]:
     Labels that already lie in ``[0, n)`` pass through: finding the unused ones afterwards
     in the counts is much cheaper than sorting the labels.
     """
-    low, high = (int(v) for v in torch.aminmax(y))
+    low, high = torch.stack(torch.aminmax(y)).tolist()  # one transfer from a device
     if low >= 0 and high < y.shape[0]:
         return y, high + 1
     names, codes = torch.unique(y, return_inverse=True)
     return codes, names.shape[0]
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on a device; what comes from the host is not waited for."""
+    # The other way round it could be read before it is there.
+    return tensor.to(device, non_blocking=tensor.device.type == "cpu")
+
+
+def _class_counts(y: Tensor, n_classes: int) -> Tensor:
+    """Rows of each class, (k,)."""
+    if y.device.type == "cpu":
+        return torch.bincount(y, minlength=n_classes)
+    return _added_counts(y, n_classes)
+
+
+def _added_counts(y: Tensor, n_classes: int) -> Tensor:
+    """The same; on a device `bincount` would wait for the largest and the smallest code."""
+    return y.new_zeros(n_classes).scatter_add_(0, y, torch.ones_like(y))
 
 
 def _class_sums(embedding: Tensor, y: Tensor, n_classes: int, dtype: torch.dtype) -> Tensor:
@@ -173,7 +192,7 @@ def _class_sums_of_parts(embedding: Tensor, y: Tensor, n_classes: int, at_once: 
 def _sorted_class_sums(embedding: Tensor, y: Tensor, n_classes: int) -> Tensor:
     """Class sums in a fixed order of addition, which scattered adds lack on accelerators."""
     order = torch.argsort(y, stable=True)
-    counts = torch.bincount(y, minlength=n_classes)
+    counts = _class_counts(y, n_classes)
     offsets = torch.cumsum(counts, 0) - counts
     # Parts of at most so many rows, each of one class; where two begin together, one is empty.
     cuts = torch.arange(0, embedding.shape[0], _MAX_ADDED_ROWS, device=y.device)

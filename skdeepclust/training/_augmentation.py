@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..spectral import to_device
+
 __all__ = ["AUGMENTATIONS", "Augmentation", "add_turned_classes", "augmentation", "distort_affine"]
 
 Distort = Callable[[Tensor, torch.Generator], Tensor]
@@ -43,7 +45,10 @@ class Augmentation:
     def __call__(
         self, inputs: Tensor, codes: Tensor, n_classes: int, generator: torch.Generator
     ) -> Tensor:
-        """Turn inputs as their codes (b,) in ``[0, n_turns * n_classes)`` say, and distort."""
+        """Turn inputs as their codes (b,) in ``[0, n_turns * n_classes)`` say, and distort.
+
+        Codes are on the CPU, whatever the device of the inputs.
+        """
         if self.n_turns > 1:
             inputs = _turned(inputs, codes // n_classes)
         distorted = self.distort(inputs, generator)
@@ -114,7 +119,7 @@ def distort_affine(images: Tensor, generator: torch.Generator) -> Tensor:
             f"augment of images needs inputs of shape (b, c, h, w), got {tuple(images.shape)}: "
             "pass images, or an encoder with image_shape, or a function of your own."
         )
-    maps = _affine_maps(images.shape[0], generator).to(images)
+    maps = to_device(_affine_maps(images.shape[0], generator), images.device).to(images.dtype)
     grid = functional.affine_grid(maps, list(images.shape), align_corners=False)  # (b, h, w, 2)
     return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
@@ -147,6 +152,6 @@ def _turned(images: Tensor, turns: Tensor) -> Tensor:
         )
     result = images.clone()
     for turn in (1, 2, 3):
-        chosen = turns == turn
+        chosen = to_device(torch.nonzero(turns == turn)[:, 0], images.device)
         result[chosen] = torch.rot90(images[chosen], turn, (2, 3))
     return result

@@ -120,7 +120,7 @@ def _train_epoch(state: TrainingState) -> dict[str, float]:
     losses, objectives, ranks = [], [], []
     for done, inputs, targets in batches.epoch():
         schedule.set_learning_rate(optimizer, state.result.n_epochs + done)
-        y = torch.as_tensor(targets, device=inputs.device)
+        y = torch.as_tensor(targets)  # looked at, thus left on the host
         optimizer.zero_grad(set_to_none=True)
         loss, objective = _backward(state.network, inputs, y, schedule.plan, batches)
         optimizer.step()
@@ -215,7 +215,7 @@ class BatchSource:
         inputs = self.rows.take(self.ranks.local(self.indices[positions]))
         if self.augment is None or self.generator is None:
             return inputs
-        codes = torch.as_tensor(targets, device=inputs.device)
+        codes = torch.as_tensor(targets)
         return self.augment(inputs, codes, self.n_classes, self.generator)
 
     def _begin_step(self, targets: np.ndarray) -> None:

@@ -16,6 +16,7 @@ from ..spectral import (
     leave_one_out_loss,
     sharded_losses,
     spectral_clustering_loss,
+    to_device,
 )
 from ._augmentation import Augmentation
 from ._distributed import OneProcess
@@ -72,7 +73,10 @@ class TrainingPlan:
         return torch.float32 if is_spectral else leave_one_out_dtype(torch.float32, self.ridge)
 
     def loss_and_objective(self, embedding: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """What is minimised and, without gradient, the spectral objective; both of shape ()."""
+        """What is minimised and, without gradient, the spectral objective; both of shape ().
+
+        The device of the embedding (b, d) is waited for less where y (b,) or (b, k) is on the CPU.
+        """
         if self.loss == "spectral":
             loss = spectral_clustering_loss(embedding, y, ridge=self.ridge)
             return loss, loss.detach()
@@ -91,7 +95,7 @@ class TrainingPlan:
             temperature = self.temperature or _TEMPERATURE / sqrt(_n_classes(y))
         return sharded_losses(
             embedding,
-            codes[own],
+            to_device(codes[own], embedding.device),
             n_classes,
             ranks.sums,
             ridge=self.ridge,

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..spectral import to_device
 from ._distributed import ALONE, OneProcess
 
 __all__ = ["InputScaling", "Rows"]
@@ -108,7 +109,7 @@ class Rows:
             return self._standardized(indices)
         if isinstance(indices, slice):
             return self._cache[indices]
-        return self._cache.index_select(0, torch.as_tensor(indices, device=self.device))
+        return self._cache.index_select(0, to_device(torch.as_tensor(indices), self.device))
 
     def flat(self, indices: np.ndarray) -> np.ndarray:
         """The rows at `indices` for use outside torch, (b, p) float64."""
@@ -124,7 +125,7 @@ class Rows:
 
     def _standardized(self, indices: Any) -> Tensor:
         flat = torch.from_numpy(self.scaling.apply(self.X[indices]))
-        return flat.reshape(-1, *self.input_shape).to(self.device)
+        return to_device(flat.reshape(-1, *self.input_shape), self.device)
 
 
 def _wide_chunks(X: np.ndarray) -> Iterator[np.ndarray]:

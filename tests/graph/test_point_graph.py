@@ -89,6 +89,9 @@ def test_moved_to_another_device(points, neighbors):
         before, after = getattr(graph, name), getattr(moved, name)
         assert (after.device, after.shape, after.dtype) == (device, before.shape, before.dtype)
     assert moved.radius == graph.radius
+    for name in ("starts", "ends", "lengths", "sides"):
+        assert getattr(moved.tree, name).device == device
+    assert moved.tree.n_rows == graph.tree.n_rows
 
 
 def test_an_outlier_at_any_distance_leaves_distances_finite():

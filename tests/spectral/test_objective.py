@@ -637,13 +637,23 @@ def test_values_that_are_not_finite_raise(value, ridge, dtype):
         spectral_clustering_loss(embedding, labels(12, 3), ridge=ridge)
 
 
-@pytest.fixture
-def tf32():
-    """What exact products go without is allowed."""
-    allowed = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = True
+def takes_tf32():
+    matmul = torch.backends.cuda.matmul
+    if hasattr(matmul, "fp32_precision"):
+        return matmul.fp32_precision == "tf32"
+    return matmul.allow_tf32
+
+
+@pytest.fixture(params=[("allow_tf32", True), ("fp32_precision", "tf32")], ids=["older", "newer"])
+def tf32(request):
+    """What exact products go without is allowed, in each of the two ways to say so."""
+    matmul, (name, value) = torch.backends.cuda.matmul, request.param
+    if not hasattr(matmul, name):
+        pytest.skip(f"this torch has no {name}")
+    before = getattr(matmul, name)
+    setattr(matmul, name, value)
     yield
-    torch.backends.cuda.matmul.allow_tf32 = allowed
+    setattr(matmul, name, before)
 
 
 def test_products_are_exact_inside_autocast_and_left_as_they_were(tf32):
@@ -651,9 +661,9 @@ def test_products_are_exact_inside_autocast_and_left_as_they_were(tf32):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         with pytest.raises(ZeroDivisionError), exact_products("cpu"):
             assert not torch.is_autocast_enabled("cpu")
-            assert not torch.backends.cuda.matmul.allow_tf32
+            assert not takes_tf32()
             raise ZeroDivisionError
         assert torch.is_autocast_enabled("cpu")
-        assert torch.backends.cuda.matmul.allow_tf32
+        assert takes_tf32()
     with exact_products("cpu"):
-        assert torch.backends.cuda.matmul.allow_tf32
+        assert takes_tf32()

@@ -6,6 +6,7 @@ from torch.nn.functional import one_hot
 
 from skdeepclust.spectral import _solve as module
 from skdeepclust.spectral import normalizer, solve, solve_statistics, spectral_statistics
+from skdeepclust.spectral._solve import inverse_or_nan
 
 
 def reference(embedding, assignment):
@@ -129,6 +130,27 @@ def test_cholesky_is_refused_where_it_fails():
     assert solve_statistics(spectral_statistics(embedding * torch.nan, y, 2), 0.0) is None
     assert solve_statistics(spectral_statistics(embedding * 1e200, y, 2), 0.0) is None
     assert solve_statistics(spectral_statistics(twice, y, 2), 0.1) is not None
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dim", [1, 2, 40, 200])
+def test_inverse_of_what_is_positive_definite(dim, dtype):
+    rows = with_condition(2 * dim + 3, dim, 3.0)
+    matrix = (rows.T @ rows).to(dtype)
+    torch.testing.assert_close(
+        inverse_or_nan(matrix).double(), torch.linalg.inv(rows.T @ rows), rtol=1e-4, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dim", [1, 2, 40, 200])
+@pytest.mark.parametrize("entry", [0.0, -1.0, torch.nan])
+@pytest.mark.parametrize("place", [0, -1])
+def test_inverse_of_what_is_not_is_nan(dim, dtype, entry, place):
+    """Without an error, wherever the factorisation fails."""
+    matrix = torch.eye(dim, dtype=dtype)
+    matrix[place, place] = entry
+    assert bool(inverse_or_nan(matrix).isnan().all())
 
 
 def test_normalizer_of_labels_is_the_inverse_root_of_the_counts():

@@ -102,6 +102,20 @@ def test_class_codes_are_a_renaming(labels):
     assert torch.equal(codes[:, None] == codes[None, :], y[:, None] == y[None, :])
 
 
+@pytest.mark.parametrize("n_classes", [4, 9])
+def test_counts_of_devices_are_those_of_the_cpu(n_classes):
+    y = torch.tensor([3, 0, 0, 3, 3, 1])
+    found = module._added_counts(y, n_classes)
+    assert torch.equal(found, torch.bincount(y, minlength=n_classes))
+    assert torch.equal(found, module._class_counts(y, n_classes))
+
+
+def test_moved_to_a_device():
+    y = torch.tensor([3, 0])
+    assert module.to_device(y, torch.device("cpu")) is y
+    assert module.to_device(y, torch.device("meta")).device.type == "meta"
+
+
 def test_large_batches_take_the_sorted_sums(monkeypatch):
     embedding = torch.randn(50, 6, generator=torch.Generator().manual_seed(0))
     y = torch.arange(50) % 7
