@@ -26,6 +26,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import joblib
 import numpy as np
 from bench_unsupervised import argument_parser, markdown_table
 from numpy.typing import NDArray
@@ -52,8 +53,9 @@ def main() -> None:
     """Measure what is not in the file yet, print the tables, and write them where wanted."""
     options = parse_options()
     store = Store(options.json, {"benchmark": "islands", "quick": options.quick})
-    measure_sets(store, options)
-    measure_times(store, options)
+    with joblib.parallel_config(options.backend):
+        measure_sets(store, options)
+        measure_times(store, options)
     parts = [set_report(store.records["sets"], options), time_report(store.records["times"])]
     publish(parts, "Islands of the search", options.markdown)
 
@@ -66,8 +68,9 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=7, help="timed fits of each kind")
     options = parser.parse_args(arguments)
     options.islands, options.parameters = ISLANDS, {}
-    options.timed_rows = _TIMED_ROWS
+    options.timed_rows, options.backend = _TIMED_ROWS, "loky"
     if options.quick:
+        options.backend = "threading"  # soon begun
         options.sets, options.rounds, options.timed_rows = 2, 2, 100
         options.islands, options.parameters = _QUICK_ISLANDS, _QUICK
     return options

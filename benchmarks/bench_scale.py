@@ -61,9 +61,9 @@ _METRIC_FEATURES, _METRIC_SIZES, _METRIC_GIB = 64, SIZES[2:], 1.0
 _REASONS = {"time": "out of time", "memory": "out of memory", "failed": "failed"}
 
 _FURTHER = (
-    "## Further tables\n\n[distributed](distributed.md): bytes and time of a step over two processes, "
-    "and on paper over 8 to 512. [batch_memory](batch_memory.md): memory against the size of the "
-    "batch. [islands](islands.md): several searches at once."
+    "## Further tables\n\n[distributed](distributed.md): bytes and time of a step over two "
+    "processes, and on paper over 8 to 512. [batch_memory](batch_memory.md): memory against the "
+    "size of the batch. [islands](islands.md): several searches at once."
 )
 
 Records = Mapping[str, Any]
