@@ -170,8 +170,9 @@ def test_killed_survived_and_timed_out(program, project, cells):
     assert {record["mutant"]: record["outcome"] for record in records} == numbers
     assert done.returncode == 1  # 2 of 3 are too few
     table = [cells(line) for line in done.stdout.splitlines() if line.startswith("|")]
-    assert table[0] == ["code", "mutants", "tried", "killed", "timed out", "survived", "noticed"]
-    assert table[-1][2:] == ["3", "1", "1", "1", "66.7 %"]
+    assert table[0][2:7] == ["drawn", "killed", "timed out", "survived", "equivalent"]
+    assert table[0][7:] == ["noticed of all", "noticed of the others"]
+    assert table[-1][2:] == ["3", "1", "1", "1", "0", "66.7 %", "66.7 %"]
     assert [row[0] for row in table[2:]][-3:] == ["toy/part/_module.py", "toy/part/", "all"]
     assert "E   " in done.stderr  # what pytest says
     report = (project / "table.md").read_text(encoding="utf-8")
@@ -221,3 +222,122 @@ def test_records_of_other_code_are_refused(program, project):
 def test_no_modules_are_refused(program, project):
     with pytest.raises(SystemExit, match="No modules in"):
         program.find_mutants(project, "toy", ["none"])
+
+
+def test_programs_say_which_equivalents_they_leave_out(program, project, tmp_path, capsys):
+    found = program.find_mutants(project, "toy", ["part"])
+    records = [
+        {"mutant": 2, "outcome": program.EQUIVALENT, "change": "a | b", "reason": "same: c"},
+        {"mutant": 3, "outcome": program.EQUIVALENT, "change": "a - b", "reason": "cost: d"},
+        {"mutant": 0, "outcome": program.KILLED},
+        {"mutant": 1, "outcome": program.SURVIVED, "diff": "a diff"},
+    ]
+    records = [{"file": "toy/part/_module.py", **record} for record in records]
+    options = program.parse_options(["--markdown", str(tmp_path / "report.md")])
+    assert program.publish(records, found, options) == 1  # one of two
+    assert "| 4 | 1 | 0 | 1 | 2 | 25.0 % | 50.0 % |" in capsys.readouterr().out
+    report = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert r"| toy/part/_module.py | `a \| b` | same: c |" in report
+    assert "`a - b` | cost: d |" in report
+
+
+def test_equivalents_are_not_tried(program, project, monkeypatch):
+    """Nor are they looked for where no mutants are made."""
+    equivalents = importlib.import_module("equivalent_mutants")
+    places = ("if n > 1001:", "without found += 0.5")
+    listed = [
+        equivalents.Equivalents("toy/part/_module.py", "same: a reason", places),
+        equivalents.Equivalents("toy/another/_module.py", "same: a reason", ("nothing",)),
+    ]
+    monkeypatch.setattr(program, "EQUIVALENTS", listed)
+    monkeypatch.setattr(program, "_time_limits", lambda *arguments: {})
+    monkeypatch.setattr(program, "_keep_going", lambda seconds: lambda: True)
+    judged = []
+
+    def judge(place, mutant, limits):
+        judged.append(mutant.number)
+        return {"mutant": mutant.number, "file": mutant.path, "outcome": program.KILLED}
+
+    monkeypatch.setattr(program.Workplace, "judge", judge)
+    files = ["--root", str(project), "--json", str(project / "values.json")]
+    arguments = [*files, "--package", "toy", "--packages", "part", "--warm"]
+    monkeypatch.setattr("sys.argv", ["reliability_mutants.py", *arguments])
+    assert program.main() == 0
+    records = json.loads((project / "values.json").read_text(encoding="utf-8"))["records"]
+    left_out = [record for record in records if record["outcome"] == program.EQUIVALENT]
+    assert sorted(record["change"] for record in left_out) == sorted(places)
+    assert {record["reason"] for record in left_out} == {"same: a reason"}
+    numbers = range(len(program.find_mutants(project, "toy", ["part"])))
+    assert sorted([*judged, *(record["mutant"] for record in left_out)]) == list(numbers)
+
+    # Whoever asks for one by its number has it tried.
+    asked = []
+    monkeypatch.setattr(program, "run_mutants", lambda *arguments: asked.append(arguments) or [])
+    number = left_out[0]["mutant"]
+    monkeypatch.setattr(
+        "sys.argv", ["reliability_mutants.py", *arguments, "--mutants", str(number)]
+    )
+    program.main()
+    ((mutants, _, skipped),) = asked
+    assert ([mutant.number for mutant in mutants], skipped) == ([number], {})
+
+
+_PLACES = b"""\
+_A, _B = 1, 2
+
+def first(c):
+    c = 3
+    return c - 4
+
+def second(c):
+    c = 3
+    return c - 4
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("_A, _B", ["_A, _B = 2, 2", "_A, _B = 1, 3"]),
+        ("_A, _B = 1, 3", ["_A, _B = 1, 3"]),
+        ("return c - 5", ["return c - 5"] * 2),
+        ("in second: return c - 5", ["return c - 5"]),
+        ("without c = 3", ["without c = 3"] * 2),
+        ("in first: without c = 3", ["without c = 3"]),
+    ],
+)
+def test_places_of_equivalents(module, place, expected):
+    equivalents = importlib.import_module("equivalent_mutants")
+    mutations = module.find_mutations(_PLACES)
+    listed = equivalents.Equivalents("file", "a reason", (place,))
+    found = sorted(equivalents.find_equivalents(_PLACES, mutations, listed))
+    assert [equivalents.shown(_PLACES, mutations[i]) for i in found] == expected
+    own = {"first": range(3, 6), "second": range(7, 10)}.get(place[3:].partition(":")[0])
+    if own:
+        assert {mutations[i].line(_PLACES) in own for i in found} == {True}
+
+
+@pytest.mark.parametrize(
+    "place", ["_A", "c", "return c - 4", "in third: return c - 5", "without return c - 4"]
+)
+def test_places_that_are_not_there_any_more_are_errors(module, place):
+    equivalents = importlib.import_module("equivalent_mutants")
+    listed = equivalents.Equivalents("file", "a reason", (place,))
+    with pytest.raises(SystemExit, match="any more"):
+        equivalents.find_equivalents(_PLACES, module.find_mutations(_PLACES), listed)
+    elsewhere = equivalents.Equivalents("folder/other.py", "a reason", (place,))
+    with pytest.raises(SystemExit, match="no mutants of folder/other.py"):
+        equivalents.reasons_of(Path(), [], ("folder/",), [elsewhere])
+
+
+def test_what_is_listed_is_there(program):
+    """Of each reason there are mutants in the code as it is."""
+    packages = ["search", "spectral"]
+    root = _PROGRAM.parents[1]
+    found = [mutant[1:] for mutant in program.find_mutants(root, "skdeepclust", packages)]
+    folders = tuple(f"skdeepclust/{name}/" for name in packages)
+    reasons = program.reasons_of(root, found, folders, program.EQUIVALENTS)
+    assert set(reasons.values()) == {listed.reason for listed in program.EQUIVALENTS}
+    assert {reason.partition(":")[0] for reason in reasons.values()} == {"same", "cost", "choice"}
+    assert len(reasons) < len(found) / 5
+    assert all(listed.path.startswith(folders) for listed in program.EQUIVALENTS)

@@ -6,9 +6,10 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 
 from skdeepclust.critic import quality
-from skdeepclust.search import STRATEGIES, search_clusterings
+from skdeepclust.search import STRATEGIES, Partition, search_clusterings
 from skdeepclust.search import _archipelago as module
 
 from .conftest import grid_blobs
@@ -21,10 +22,11 @@ class TruthScore:
 
     def __init__(self, y, fails=lambda n_calls: False, error=KeyboardInterrupt):
         self.y, self.fails, self.error, self.n_calls = y, fails, error, 0
-        self.n_threads = set()
+        self.n_threads, self.n_asked = set(), 0
 
     def __call__(self, labels):
         self.n_calls += 1
+        self.n_asked += len(labels)
         self.n_threads.add(torch.get_num_threads())
         if self.fails(self.n_calls):
             raise self.error
@@ -73,14 +75,21 @@ def test_history_is_that_of_all_islands(blobs, strategy):
     assert found.best_start.score == pytest.approx(quality(blobs[1], poor_starts(240)).max())
 
 
-def test_evaluations_are_those_that_the_score_was_asked_for(blobs):
-    n_asked = []
+@pytest.mark.parametrize("patience", [None, 1])
+def test_evaluations_are_those_that_the_score_was_asked_for(blobs, patience):
+    score = TruthScore(blobs[1])
+    found = search(blobs, score, patience=patience)
+    assert found.history["n_evaluations"][-1] == score.n_asked
 
-    def score(labels):
-        n_asked.append(len(labels))
-        return quality(blobs[1], labels)
 
-    assert search(blobs, score).history["n_evaluations"][-1] == sum(n_asked)
+def test_islands_that_have_ended_stay_as_they_are(blobs):
+    found = search(blobs, patience=1, n_generations=100)
+    seeds = [search(blobs, patience=1, n_generations=n) for n in range(1, 10)]
+    assert found.stopped_by == "patience"
+    assert 2 < len(found.history["best"]) < 50
+    for n, part in enumerate(seeds, start=1):
+        for name, values in part.history.items():
+            assert values == found.history[name][: n + 1]
 
 
 def test_islands_go_their_own_ways_and_meet(monkeypatch):
@@ -206,19 +215,36 @@ def test_a_broken_search_goes_on_bit_for_bit(blobs, strategy, n_calls):
     with pytest.raises(RuntimeError, match="killed"):
         search(blobs, strategy=strategy, store=memory)
     memory.n_calls, score = None, TruthScore(blobs[1])
+    n_common = expected.history["n_evaluations"][0]
+    n_known = n_common + sum(len(known) - n_common for known in memory.known.values())
     assert_same(search(blobs, score, strategy=strategy, store=memory), expected)
-    complete = TruthScore(blobs[1])
-    search(blobs, complete, strategy=strategy)
-    assert score.n_calls < complete.n_calls
+    assert score.n_asked == expected.history["n_evaluations"][-1] - n_known
 
 
-@pytest.mark.parametrize("n_threads", [1, 3])
+def test_the_scores_of_the_starts_are_kept_first(blobs):
+    memory = Memory()
+    with pytest.raises(RuntimeError):
+        search(blobs, TruthScore(blobs[1], lambda n: n == 2, RuntimeError), store=memory)
+    starts = [Partition(labels).key for labels in poor_starts(240)]
+    assert memory.known.keys() == {0}
+    assert memory.known[0].keys() == set(starts)
+
+
+class WatchingScore(TruthScore):
+    """Looks at the threads of other libraries as well."""
+
+    def __call__(self, labels):
+        self.n_threads |= {pool["num_threads"] for pool in threadpool_info()}
+        return super().__call__(labels)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
 def test_one_thread_meanwhile_and_as_many_as_before_afterwards(blobs, n_threads):
     before = torch.get_num_threads()
     torch.set_num_threads(n_threads)
     try:
-        score = TruthScore(blobs[1])
-        search(blobs, score)
+        score = WatchingScore(blobs[1])
+        search(blobs, score, n_generations=2)
         assert score.n_threads == {1}
         assert torch.get_num_threads() == n_threads
         failing = TruthScore(blobs[1], lambda n: n == 6, RuntimeError)

@@ -30,6 +30,7 @@ def values(population):
 def test_equal_partitions_are_scored_once_and_generations_in_one_call():
     score, population = Score(), make_partitions(6)
     cached = CachedScore(score)
+    assert not cached.is_cut_short
     renamed = Partition(population[0].labels.max() - population[0].labels)
     again = [*population[:4], renamed, *population[2:]]
     assert cached(again) == values(again)

@@ -6,6 +6,7 @@ from scipy.spatial.distance import cdist
 
 from skdeepclust.critic import quality
 from skdeepclust.search import Bounds, make_prototypes, search_clusterings
+from skdeepclust.search import _cem as module
 from skdeepclust.search._cem import ClusteringNetwork, CrossEntropyStrategy
 from skdeepclust.search._lineage import Ancestry, make_founders
 from skdeepclust.search._partition import Partition
@@ -55,7 +56,8 @@ def test_wider_networks_keep_the_clusters(blobs):
 def make_strategy(X, y, **kwargs):
     prototypes = make_prototypes(X, rng0())
     bounds = Bounds(2, 8)
-    founders = make_founders(prototypes, rng0(), [y], bounds)
+    labelings = y if isinstance(y, list) else [y]
+    founders = make_founders(prototypes, rng0(), labelings, bounds)
     return CrossEntropyStrategy(Ancestry(X, prototypes, founders, bounds), rng0(), 20, **kwargs)
 
 
@@ -122,3 +124,114 @@ def test_random_weights_find_blobs(blobs):
 def test_unknown_init(blobs):
     with pytest.raises(ValueError, match="init must be 'founders' or 'random', got 'zeros'"):
         make_strategy(*blobs, init="zeros")
+
+
+def test_sizes_of_weights(blobs):
+    """Those in the place of a weight: of A and a as they are drawn, of V as of W."""
+    X, y = blobs
+    network = ClusteringNetwork(2, 4_000, 6)
+    weights = network.from_labels(X, y, rng0())
+    W, b, _, A, a = network.unpack(weights)
+    sizes = network.unpack(network.sizes(weights))
+    direct = np.sqrt(np.mean([(W[:, j] - W[:, j].mean()) ** 2 for j in range(2)]))
+    for found, expected in zip(sizes, (direct, b.std(), direct, A.std(), a.std()), strict=True):
+        assert np.ptp(found) == 0
+        assert found.flat[0] == pytest.approx(expected, rel=0.05)
+    one = ClusteringNetwork(2, 0, 1)
+    np.testing.assert_array_equal(one.sizes(np.arange(3.0)), 1.0)
+
+
+def with_weights(weights, score, labels):
+    partition = Partition(labels, founder=0, weights=weights)
+    partition.fitness.values = (score,)
+    return partition
+
+
+def started(blobs, score=0.0, **kwargs):
+    """A strategy after the generation of its founders."""
+    strategy = make_strategy(*blobs, **kwargs)
+    population = strategy.generate()
+    for partition in population:
+        partition.fitness.values = (score,)
+    strategy.update(population)
+    return strategy
+
+
+@pytest.mark.parametrize(("share", "n"), [(0.15, 3), (0.25, 5), (0.01, 2)])
+def test_the_gaussian_moves_to_a_share_of_the_samples(blobs, share, n):
+    strategy = started(blobs, elite_share=share)
+    mean, labels = strategy.mean, np.zeros(len(blobs[0]), dtype=np.int64)
+    steps = rng0().permutation(20).astype(float)
+    strategy.update([with_weights(mean + step, step, labels) for step in steps])
+    best = np.sort(steps)[-n:]
+    np.testing.assert_allclose(strategy.mean, mean + 0.7 * best.mean())
+
+
+def test_the_gaussian_starts_at_the_best_network(blobs):
+    X, y = blobs
+    strategy = make_strategy(X, [y % 2, y, y % 3])
+    population = strategy.generate()
+    scores = quality(y, [partition.labels for partition in population])
+    for partition, score in zip(population, scores, strict=True):
+        partition.fitness.values = (score,)
+    strategy.update(population)
+    best = max((p for p in population if p.weights is not None), key=lambda p: p.score)
+    np.testing.assert_array_equal(strategy.mean, best.weights)
+    assert strategy.founder == best.founder == 1
+    ratios = strategy.deviation / strategy.network.sizes(strategy.mean)
+    np.testing.assert_allclose(ratios, ratios[0])
+    strategy._restart()
+    ratios = strategy.deviation / strategy.network.sizes(strategy.mean)
+    np.testing.assert_allclose(ratios, ratios[0])
+
+
+def test_noise_on_top_of_the_elites_decays(blobs):
+    strategy = started(blobs)
+    labels = np.zeros(len(blobs[0]), dtype=np.int64)
+    elites = [with_weights(strategy.mean, 0.0, labels)] * 3  # which do not vary at all
+    expected = strategy.deviation**2
+    for generation in range(6):
+        extra = module._EXTRA_NOISE * module._DECAY**generation * strategy.first_deviation
+        expected = 0.7 * extra**2 + 0.3 * expected
+        strategy._move(elites)
+        np.testing.assert_allclose(strategy.deviation, np.sqrt(expected))
+
+
+def test_restarts(blobs, monkeypatch):
+    """After two generations without a better network, counted anew after each restart."""
+    monkeypatch.setattr(module, "_MAX_STALLS", 2)
+    strategy, restarts = started(blobs, 0.5), []
+    restart = strategy._restart
+    monkeypatch.setattr(strategy, "_restart", lambda: (restarts.append(True), restart()))
+    labels = blobs[1].astype(np.int64)
+    counts = []
+    for score in (0.25, 0.5, 0.125, 0.75, 0.75, 0.25, 0.5, 0.5):
+        strategy.update([with_weights(strategy.mean, score, labels)])
+        counts.append(len(restarts))
+    assert counts == [0, 1, 1, 1, 1, 2, 2, 3]
+
+
+@pytest.mark.parametrize(("admitted", "n_wanted"), [(1, 20), (2, 20), (9, 8), (1_000, 1)])
+def test_samples_are_drawn_until_there_are_enough(blobs, monkeypatch, admitted, n_wanted):
+    """One of so many is within the bounds; of none the first founder is all there is."""
+    strategy, drawn = started((blobs[0], [blobs[1], blobs[1] % 2])), []
+    one, two = np.zeros(len(blobs[0]), dtype=np.int64), blobs[1] % 2
+
+    def sample():
+        drawn.append(len(drawn) + 1)
+        return Partition(two if drawn[-1] % admitted == 0 else one)
+
+    monkeypatch.setattr(strategy, "_sample", sample)
+    population = strategy.generate()
+    assert len(population) == n_wanted
+    assert {partition.n_clusters for partition in population} <= {2, 6}
+    if admitted == 1_000:
+        assert population == [strategy.ancestry.founders[0]]
+
+
+def test_samples_vary_as_the_gaussian_does(blobs):
+    strategy = started(blobs)
+    weights = np.stack([strategy._sample().weights for _ in range(400)])
+    np.testing.assert_allclose(weights.std(axis=0), strategy.deviation, rtol=0.2)
+    errors = (weights.mean(axis=0) - strategy.mean) / strategy.deviation
+    assert np.abs(errors).max() < 5 / 400**0.5

@@ -34,7 +34,9 @@ def test_what_is_left(clock):
     assert not deadline.allows(6.0)
     assert deadline.share(0.5).left == 3.0
     assert deadline.earlier(2.0).left == 4.0
-    clock.now += 7.0
+    clock.now += 5.5
+    assert deadline.allows()
+    clock.now += 1.5
     assert deadline.left == -1.0
     assert not deadline.allows()
 

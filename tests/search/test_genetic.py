@@ -5,6 +5,7 @@ import pytest
 
 from skdeepclust.critic import quality
 from skdeepclust.search import Bounds
+from skdeepclust.search import _genetic as module
 from skdeepclust.search._genetic import GeneticStrategy
 from skdeepclust.search._lineage import Ancestry, make_founders
 
@@ -43,3 +44,26 @@ def test_generations(strategy, moons):
         assert 0 < len(population) <= 12
         assert all(2 <= partition.n_clusters <= 6 for partition in population)
     assert best > max(partition.score for partition in first)
+
+
+def test_shares_of_the_operators(strategy, moons, monkeypatch):
+    rate(strategy.generate(), moons[1])
+    strategy.update(strategy.ancestry.founders)
+    made = []
+    for name in ("crossover", "blend", "mutate"):
+        operator = getattr(module, name)
+        called = lambda *rest, name=name, own=operator: (made.append(name), own(*rest))[1]  # noqa: E731
+        monkeypatch.setattr(module, name, called)
+    for _ in range(600):
+        strategy._make_child()
+    shares = {"crossover": module._CROSSOVERS, "blend": module._BLENDS}
+    shares["mutate"] = 1 - sum(shares.values())
+    for name, share in shares.items():
+        assert made.count(name) / 600 == pytest.approx(share, abs=0.06)
+
+
+def test_good_survivors_have_more_children(strategy):
+    strategy.survivors = list(range(10))
+    counts = np.bincount([strategy._select() for _ in range(3_000)], minlength=10)
+    assert (counts > 0).all()
+    assert counts[0] == counts.max() > 2 * counts[1] > 2 * counts[9]

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from deap import tools
 
 from skdeepclust.critic import quality
 from skdeepclust.search import STRATEGIES, Bounds, Deadline, make_prototypes
@@ -47,6 +48,8 @@ def test_parts_are_as_good_as_the_whole(blobs, strategy):
     assert figures(parts) == figures(whole)
     assert whole.stopped_by == "generations"
     assert [record["generation"] for record in whole.log] == list(range(8))
+    best = [partition.key for partition in whole.best]
+    assert len(best) == len(set(best)) == 10
 
 
 @pytest.mark.parametrize("twin", ["copy", "pickle"])
@@ -109,3 +112,42 @@ def test_the_genetic_search_takes_migrants(blobs):
     assert len(island.strategy.survivors) == 12
     for _ in range(20):
         assert not {p.key for p in island.strategy.generate()} & {p.key for p in best}
+
+
+@pytest.mark.parametrize(
+    ("best", "expected"),
+    [
+        ([0.0], None),
+        ([0.0, 1.0], None),
+        ([0.0, 0.25], None),  # no more than the tolerance, and once
+        ([0.0, 0.25, 0.25], "patience"),
+        ([0.0, 0.25, 0.5], None),  # by little steps, but more than the tolerance
+        ([0.0, 1.0, 1.0], None),
+        ([0.0, 1.0, 1.0, 1.25], "patience"),
+        ([0.0, 0.0, 1.0, 1.0], None),
+        ([1.0, 0.0, 0.5], "patience"),
+        ([0.0, 1.0, 2.0, 3.0], None),
+        ([0.0, 1.0, 2.0, 3.0, 4.0], "generations"),
+    ],
+)
+def test_patience_and_generations(best, expected):
+    log = tools.Logbook()
+    for score in best:
+        log.record(best=score, n_evaluations=9)
+    limits = Limits(4, 2, 0.25, None, Deadline(), False)
+    assert limits.reached(log) == expected
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"), [(10, "evaluations"), (9, "evaluations"), (11, None)]
+)
+def test_evaluations(most, expected):
+    log = tools.Logbook()
+    for n_evaluations in (4, 10):
+        log.record(best=0.0, n_evaluations=n_evaluations)
+    assert Limits(4, None, 0.25, most, Deadline(), False).reached(log) == expected
+
+
+def test_nothing_is_printed(blobs, capsys):
+    make_island(blobs).advance(2)
+    assert capsys.readouterr() == ("", "")

@@ -91,3 +91,15 @@ def test_half_of_the_time_is_left_for_the_scores_of_offspring(
         return Partition(rng.randint(3, size=300), founder=parent.founder)
 
     assert len(offspring(ancestry, make_child, 20, set())) == expected
+
+
+@pytest.mark.parametrize("founder", [0, 1])
+@pytest.mark.parametrize(("n_changed", "expected"), [(0, True), (30, True), (31, False)])
+def test_trust_is_a_share_of_the_rows(prototypes, moons, founders, founder, n_changed, expected):
+    ancestry = Ancestry(moons[0], prototypes, founders, Bounds(1, 9), 0.1)
+    labels = founders[founder].labels.copy()
+    labels[:n_changed] = labels.max() + 1
+    assert ancestry.admit(Partition(labels, founder=founder)) is expected
+    assert ancestry.admit(Partition(labels)) is True  # it descends from none
+    many = Partition(np.arange(300) % 10, founder=founder)
+    assert ancestry.admit(many) is False

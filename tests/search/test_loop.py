@@ -1,6 +1,9 @@
 """The search: better than its starts and than baselines, reproducible, ends when told."""
 
+import ast
+import inspect
 import pickle
+import re
 from contextlib import suppress
 from itertools import count
 
@@ -8,7 +11,15 @@ import numpy as np
 import pytest
 
 from skdeepclust.critic import quality
-from skdeepclust.search import STRATEGIES, Partition, difference, search_clusterings
+from skdeepclust.search import (
+    STRATEGIES,
+    Bounds,
+    Deadline,
+    Partition,
+    difference,
+    portfolio,
+    search_clusterings,
+)
 from skdeepclust.search import _loop as module
 from skdeepclust.search._cem import ClusteringNetwork
 from skdeepclust.search._genetic import GeneticStrategy
@@ -420,6 +431,8 @@ def test_awkward_rows(strategy, kind):
         ({"starts": []}, "starts must hold at least one clustering"),
         ({"starts": [np.zeros(4, dtype=int)]}, "starts: clustering 0 must be 10 integers"),
         ({"starts": [np.full(10, -1)]}, "lowest value of -1"),
+        ({"starts": [np.zeros(10)]}, "starts: clustering 0 must be 10 integers .* dtype float64"),
+        ({"starts": [[0, 1] * 5, [0] * 9]}, "starts: clustering 1 must be 10 integers"),
     ],
 )
 def test_bad_parameters(kwargs, message):
@@ -445,3 +458,90 @@ def test_a_single_row_is_a_cluster():
         np.array([[3.0, 4.0]]), lambda labels: np.ones(len(labels)), rng=np.random.RandomState(0)
     )
     np.testing.assert_array_equal(found.labels, [0])
+
+
+@pytest.mark.parametrize(
+    "function", [search_clusterings, portfolio, Partition, *STRATEGIES.values()]
+)
+def test_defaults_are_those_of_the_docstring(function):
+    text = inspect.getdoc(function)
+    documented = re.findall(r"^(\w+(?:, \w+)*) : .*default=(.+)$", text, re.MULTILINE)
+    parameters = inspect.signature(function).parameters
+    assert documented
+    for names, values in documented:
+        found = tuple(parameters[name].default for name in names.split(", "))
+        assert found == ast.literal_eval(f"({values},)")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"min_clusters": 2, "max_clusters": 2},  # as many as there are different rows
+        {"population_size": 2},
+        {"n_generations": 0},
+        {"trust": 1.0},
+        {"trust": 0.0},
+        {"n_alternatives": 0},
+        {"max_evaluations": 1},
+    ],
+)
+def test_parameters_at_the_end_of_their_range(settings):
+    X = np.repeat([[0.0], [1.0]], 5, axis=0)
+    result = search(X, X[:, 0].astype(int), **settings)
+    assert result.score == 1
+    assert len(result.alternatives) <= settings.get("n_alternatives", 10)
+
+
+def test_every_row_may_be_a_cluster():
+    X = np.arange(3.0)[:, None]
+    result = search(X, np.arange(3), min_clusters=3, max_clusters=9)
+    np.testing.assert_array_equal(result.labels, [0, 1, 2])
+
+
+def test_many_clusters_have_as_many_prototypes():
+    X = np.random.RandomState(0).standard_normal((1_000, 2))
+    start = np.arange(1_000) // 4
+    settings = {"min_clusters": 250, "max_clusters": 250, "n_generations": 0, "starts": [start]}
+    result = search(X, start, **settings)
+    np.testing.assert_array_equal(result.labels, start)
+
+
+def test_bounds_are_those_of_the_prototypes():
+    X = np.repeat([[0.0], [1.0], [5.0]], 5, axis=0)
+    rng, starts = np.random.RandomState(0), [np.arange(15) // 5]
+    ancestry = module._make_ancestry(X, rng, Bounds(2, 9), starts, 64, None, Deadline())
+    assert len(ancestry.prototypes) == 3
+    assert ancestry.bounds == Bounds(2, 3)
+
+
+@pytest.mark.parametrize("scale", [2.0**-900, 1.0, 2.0**900])
+@pytest.mark.parametrize("offset", [0.0, 2.0**40])
+def test_rows_are_looked_at_around_their_mean_in_their_own_unit(scale, offset):
+    X = np.random.RandomState(0).randint(-99, 99, size=(20, 3)).astype(float)
+    found = module._scaled((X + offset) * scale)
+    centered = X - X.mean(axis=0)
+    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(found * (centered[0, 0] / found[0, 0]), centered, atol=1e-9)
+    assert 0.5 <= np.abs(found).max() <= 2
+
+
+def test_a_callback_sees_each_generation_before_the_next_one(blobs):
+    X, y = blobs
+    score, seen = Failing(y, None), []
+    search_clusterings(
+        X,
+        score,
+        rng=np.random.RandomState(0),
+        n_starts=12,
+        n_generations=5,
+        patience=None,
+        callback=lambda record: seen.append((record["generation"], score.n_calls)),
+    )
+    assert seen == [(i, i + 1) for i in range(6)]
+
+
+def test_evaluations_that_the_starts_use_up(blobs):
+    starts = poor_starts(240)
+    result = search(*blobs, starts=starts, max_evaluations=len(starts))
+    assert result.stopped_by == "evaluations"
+    assert result.history["n_evaluations"] == [2]

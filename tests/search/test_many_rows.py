@@ -159,3 +159,27 @@ class TestTime:
         began = clock.now
         run(Search(sample={"score": 0.1}, prototypes={"score": 0.2}))
         assert clock.now - began == pytest.approx(10.5)
+
+
+def test_fewer_prototypes_than_rows_of_the_sample():
+    search = Search(sample={"score": 0.1}, prototypes={"score": 0.2})
+    found, *_ = search_rows(X, ORDER, 60, search, Deadline())
+    assert (len(search.asked["sample"]), len(search.asked["prototypes"])) == (60, 50)
+    assert found.points is search.asked["prototypes"]
+
+
+@pytest.mark.parametrize(("n", "n_searches"), [(499, 1), (500, 2)])
+def test_prototypes_are_at_least_half_as_many_as_the_sample(n, n_searches):
+    search = Search(sample={"score": 0.1}, prototypes={"score": 0.2})
+    search_rows(X[:n], np.random.RandomState(0).permutation(n), N_POINTS, search, Deadline())
+    assert len(search.asked) == n_searches
+
+
+@pytest.mark.parametrize(("n_distinct", "n_searches"), [(24, 1), (25, 2)])
+def test_half_of_the_prototypes_may_coincide(n_distinct, n_searches):
+    n_equal = 1_000 // n_distinct
+    rows = np.repeat(X[:n_distinct], n_equal, axis=0)
+    order = np.arange(len(rows)).reshape(-1, n_equal).T.ravel()  # one of each kind, and again
+    search = Search(sample={"score": 0.1}, prototypes={"score": 0.2})
+    search_rows(rows, order, N_POINTS, search, Deadline())
+    assert len(search.asked) == n_searches

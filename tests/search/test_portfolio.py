@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from skdeepclust.critic import _view as view_module
 from skdeepclust.critic import quality
 from skdeepclust.search import Bounds, Deadline, make_prototypes, portfolio
 from skdeepclust.search import _portfolio as module
@@ -110,3 +111,87 @@ def test_half_of_the_numbers_of_clusters_are_the_smallest(name, wanted, low):
     assert numbers[: len(low)] == low
     assert all(low[-1] < k <= 40 for k in numbers[len(low) :])
     assert len(numbers) == wanted
+
+
+@pytest.mark.parametrize("wanted", [2, 3, 8, 21])
+def test_the_other_half_is_spread_evenly_over_ratios(wanted):
+    """Of equal parts of the scale from the next number to the largest, each has one."""
+    n_low, largest, seen = (wanted + 1) // 2, 10**6, set()
+    n_high, first = wanted - n_low, 2 + n_low
+    ratio = (largest + 1) / first
+    for seed in range(60):
+        rng = np.random.RandomState(seed)
+        numbers = module._numbers_of_clusters(rng, 2, largest, wanted, "k_means")
+        assert numbers[:n_low] == list(range(2, first))
+        for i, k in enumerate(numbers[n_low:]):
+            assert k + 1 > first * ratio ** (i / n_high)
+            assert k <= first * ratio ** ((i + 1) / n_high)
+            seen.add((i, np.log(k / first) * n_high / np.log(ratio) > i + 0.75))
+    assert len(seen) == 2 * n_high  # also the upper quarter of each part
+
+
+def test_no_tree_is_cut_twice_at_the_same_height():
+    rng = np.random.RandomState(0)
+    assert module._numbers_of_clusters(rng, 2, 5, 20, "ward") == [2, 3, 4, 5]
+    assert len(module._numbers_of_clusters(rng, 2, 5, 20, "k_means")) == 20
+    assert module._numbers_of_clusters(rng, 3, 5, 4, "dbscan") == [3] * 4
+
+
+class TestNumbersOfClusters:
+    @pytest.fixture
+    def asked(self, monkeypatch):
+        """Numbers of clusters that each algorithm is asked for."""
+        asked = {}
+
+        def remember(name):
+            def run(view, rng, k):
+                asked.setdefault(name, []).append(k)
+                return np.arange(len(view)) % min(k, len(view))
+
+            return run
+
+        monkeypatch.setattr(module, "ALGORITHMS", {n: remember(n) for n in module.ALGORITHMS})
+        return asked
+
+    @pytest.mark.parametrize(
+        ("n", "bounds", "expected"),
+        [
+            (40, Bounds(1, 30), (2, 20)),
+            (41, Bounds(3, 30), (3, 20)),
+            (40, Bounds(2, 2), (2, 2)),
+            (60, Bounds(4, 9), (4, 9)),
+            (9, Bounds(1, 20), (2, 4)),
+            (5, Bounds(1, 20), (2, 5)),
+            (5, Bounds(2, 3), (2, 3)),
+        ],
+    )
+    def test_range(self, asked, n, bounds, expected):
+        start(np.random.RandomState(0).standard_normal((n, 2)), bounds, n_clusterings=200)
+        numbers = sum(asked.values(), [])
+        assert (min(numbers), max(numbers)) == expected
+        assert set(asked["ward"]) == set(range(expected[0], expected[1] + 1))
+
+    def test_half_of_the_different_rows_at_most(self, asked):
+        X = np.random.RandomState(0).standard_normal((21, 2))
+        start(np.concatenate([X, X]), Bounds(1, 42), n_clusterings=400)
+        assert max(sum(asked.values(), [])) == 10
+
+    def test_half_of_the_rows_that_costly_algorithms_see_at_most(self, asked, monkeypatch):
+        monkeypatch.setattr(view_module, "_MAX_COSTLY_ROWS", 21)
+        X = np.random.RandomState(0).standard_normal((60, 2))
+        start(X, Bounds(1, 42), n_clusterings=400)
+        assert max(sum(asked.values(), [])) == 10
+
+    @pytest.mark.parametrize("n", [1, 64, 128])
+    def test_about_as_many_clusterings_as_wanted(self, asked, n):
+        start(np.random.RandomState(0).standard_normal((400, 2)), Bounds(1, 200), n_clusterings=n)
+        assert 0.8 * n <= sum(map(len, asked.values())) <= max(n + 1, len(asked))
+        assert len(asked) == 11
+
+
+def test_as_many_rows_as_algorithms_see_keep_their_own_labels(monkeypatch, blobs):
+    X, _ = blobs
+    monkeypatch.setattr(module, "_MAX_ROWS", len(X))
+    prototypes = make_prototypes(X, np.random.RandomState(0), 30)
+    found = portfolio(X, prototypes, np.random.RandomState(0), Bounds(1, 20))
+    assert any((p.labels != p.codes[prototypes.codes]).any() for p in found)

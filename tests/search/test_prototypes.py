@@ -66,12 +66,14 @@ def test_awkward_rows(kind, q):
     assert len(prototypes) <= len(np.unique(X, axis=0))
 
 
-def test_links_count_neighbouring_rows():
-    X = rng0().standard_normal((30, 2))
-    prototypes = make_prototypes(X, rng0(), 6)
+@pytest.mark.parametrize(("n", "q"), [(30, 6), (8, 3), (8, 8), (2, 2)])
+def test_links_count_neighbouring_rows(n, q):
+    """Among ten rows, or all the others where they are fewer."""
+    X = rng0().standard_normal((n, 2))
+    prototypes = make_prototypes(X, rng0(), q)
     distances = np.linalg.norm(X[:, None] - X, axis=2)
     nearest = distances.argsort(axis=1)[:, 1:11]
-    expected = np.zeros((6, 6))
+    expected = np.zeros((q, q))
     for row, neighbors in enumerate(nearest):
         for neighbor in neighbors:
             expected[prototypes.codes[row], prototypes.codes[neighbor]] += 1
@@ -82,6 +84,19 @@ def test_links_count_neighbouring_rows():
     assert (prototypes.links[strong] >= found[strong]).all()
     assert (prototypes.links[strong] <= found[strong] + 0.2 + 1e-12).all()
     assert (prototypes.links[~strong] <= 0.2 + 1e-12).all()
+
+
+def test_far_prototypes_are_linked_weakly_to_the_three_nearest():
+    """Equal rows have each other for neighbours."""
+    X = np.repeat([[0.0], [1.0], [3.0], [7.0], [5000.0]], 20, axis=0)
+    prototypes = make_prototypes(X, rng0())
+    edges = set(zip(prototypes.sources.tolist(), prototypes.targets.tolist(), strict=True))
+    far = {(4, c) for c in range(1, 4)} | {(c, 4) for c in range(1, 4)}
+    assert edges == {(a, b) for a in range(4) for b in range(4) if a != b} | far
+    assert prototypes.links.min() > 0
+    assert prototypes.links.max() < 1  # less than a single row's link
+    small = make_prototypes(X[:80], rng0())
+    assert len(small.sources) == 4 * 3
 
 
 def test_expansion_and_projection(prototypes):
@@ -148,6 +163,15 @@ def test_condensed_rows_are_those_of_mini_batch_k_means(monkeypatch, offset):
     np.testing.assert_allclose(found, expected + offset, rtol=1e-9 if offset else 1e-12)
 
 
+def test_centers_that_lose_all_their_rows_are_left_out():
+    """5 and 10.9 have the mean 7.95: one is nearer to the 2.16 of the rows below then, the other
+    to the 11.69 of those above.
+    """
+    X = np.array([0, 5, 17, 10.9, *[2.4] * 9, *[11.1] * 9])[:, None]
+    found = condense(X, 3, np.arange(len(X)))
+    np.testing.assert_allclose(found, [[2.16], [11.69]])
+
+
 @pytest.mark.parametrize("scale", [1e-200, 1e200])
 def test_condensed_rows_scale_with_the_rows(scale):
     X = rng0().standard_normal((300, 3))
@@ -174,19 +198,22 @@ def test_equal_rows_are_condensed_to_one():
     np.testing.assert_allclose(found, np.unique(X, axis=0), rtol=1e-12)
 
 
-@pytest.mark.parametrize(("seconds", "batches"), [(5.5, 1), (10.5, 5)])
-def test_means_that_would_come_too_late_are_not_made(monkeypatch, clock, seconds, batches):
+@pytest.mark.parametrize(
+    ("pace", "seconds", "batches"),
+    [(1.0, 5.5, 1), (1.0, 10.5, 5), (4.0, 22.0, 1), (4.0, 42.0, 5), (0.25, 1.4, 1)],
+)
+def test_means_that_would_come_too_late_are_not_made(monkeypatch, clock, pace, seconds, batches):
     monkeypatch.setattr(module, "_BATCH_ROWS", 40)
     monkeypatch.setattr(module, "_SEEN_PER_CENTER", 20)
     X, calls, learn = rng0().standard_normal((300, 3)), [], module.MiniBatchKMeans.partial_fit
 
     def slowly(self, rows):
-        clock.now += 1.0
+        clock.now += pace
         calls.append(len(rows))
         return learn(self, rows)
 
     monkeypatch.setattr(module.MiniBatchKMeans, "partial_fit", slowly)
-    # Five batches, each read twice: ten seconds.
+    # Five batches, each read twice.
     found = condense(X, 10, np.arange(300), Deadline.after(seconds))
     assert len(calls) == batches
     assert (found is None) == (batches == 1)

@@ -41,3 +41,22 @@ def test_a_search_is_believed_if_it_finds_something_clearly_better():
         assert trusted.score == expected.score
     alone = collect_result([start], [start], log, "time", 5, 0.0)
     assert alone.trusted(0.0, 0.0) == alone.best_start
+
+
+def test_alternatives_may_differ_by_no_more_than_they_have_to():
+    best, other = scored([0, 0, 0, 0, 1, 1, 1, 1], 0.9), scored([0, 0, 0, 0, 0, 0, 1, 1], 0.8)
+    log = tools.Logbook()
+    log.record(best=0.9, mean=0.5, n_clusters=2, n_evaluations=3)
+    for least, expected in ((0.25, [0.9, 0.8]), (0.26, [0.9])):
+        result = collect_result([other, best], [other], log, "time", 5, least)
+        assert [alternative.score for alternative in result.alternatives] == expected
+
+
+def test_a_search_that_is_better_by_just_the_margin_is_not_believed():
+    start, best = scored([0, 0, 1, 1], 0.5), scored([0, 1, 0, 1], 0.75)
+    log = tools.Logbook()
+    log.record(best=0.75, mean=0.5, n_clusters=2, n_evaluations=3)
+    result = collect_result([best, start], [start], log, "time", 5, 0.0)
+    assert result.trusted(0.25, 0.0).score == 0.5
+    assert result.trusted(0.0, 0.75).score == 0.5
+    assert result.trusted(0.125, 0.5).score == 0.75

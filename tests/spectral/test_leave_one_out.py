@@ -1,10 +1,21 @@
 """The leave-one-out loss: against a slow version, its gradient, its invariances, its limits."""
 
+import ast
+import inspect
+import math
+import re
+
 import pytest
 import torch
 from torch.nn import functional
 
-from skdeepclust.spectral import leave_one_out_dtype, leave_one_out_loss
+from skdeepclust.spectral import _leave_one_out as module
+from skdeepclust.spectral import (
+    leave_one_out_dtype,
+    leave_one_out_loss,
+    spectral_clustering_loss,
+    spectral_normalization,
+)
 
 
 def draw(n=18, d=4, k=3, seed=0, dtype=torch.float64):
@@ -314,3 +325,76 @@ def test_single_precision_from_a_ridge_of_a_hundredth_on():
     assert leave_one_out_dtype(torch.float32, 0.01) is torch.float32
     assert leave_one_out_dtype(torch.float32, 0.0099) is torch.float64
     assert leave_one_out_dtype(torch.float64, 1.0) is torch.float64
+
+
+@pytest.mark.parametrize(
+    "function", [leave_one_out_loss, spectral_clustering_loss, spectral_normalization]
+)
+def test_defaults_are_those_of_the_docstring(function):
+    documented = re.findall(r"^(\w+) : .*default=(.+)$", inspect.getdoc(function), re.MULTILINE)
+    parameters = inspect.signature(function).parameters
+    assert documented
+    for name, value in documented:
+        assert parameters[name].default == ast.literal_eval(value)
+
+
+@pytest.mark.parametrize(
+    ("of_shares", "of_rows", "rtol"),
+    [
+        (torch.float16, torch.float32, 1e-6),
+        (torch.bfloat16, torch.float32, 1e-6),
+        (torch.float32, torch.float64, 1e-12),
+        (torch.int64, torch.float32, 1e-6),
+        (torch.bool, torch.float64, 1e-12),
+    ],
+)
+def test_assignments_of_any_type_keep_their_digits(of_shares, of_rows, rtol):
+    embedding, _ = draw(dtype=of_rows)
+    weights = 3 * torch.rand(18, 3, generator=torch.Generator().manual_seed(1))
+    weights = weights.to(of_shares)
+    expected = leave_one_out_loss(embedding, weights.double())
+    found = leave_one_out_loss(embedding, weights)
+    torch.testing.assert_close(found, expected, rtol=rtol, atol=0)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 1.0])
+@pytest.mark.parametrize(("n", "d"), [(1, 2), (2, 4), (5, 2)])
+def test_one_assigned_row_is_predicted_by_nothing(n, d, ridge):
+    """The other rows give a map to 0: of three classes it takes the own one by guess."""
+    embedding, _ = draw(n, d)
+    assignment = torch.zeros(n, 3)
+    assert float(leave_one_out_loss(embedding, assignment, ridge=ridge)) == 0
+    assignment[-1, 1] = 2.0
+    loss = leave_one_out_loss(embedding, assignment, ridge=ridge)
+    assert float(loss) == pytest.approx(math.log(3), rel=1e-6)
+
+
+def mixed(condition, dtype=torch.float32):
+    """Rows whose singular values are spread, in directions that no column is alone in."""
+    mixing = torch.linalg.qr(draw(8, 8, seed=5)[0])[0]
+    values = condition ** -torch.linspace(0, 1, 8, dtype=torch.float64)
+    rows = draw(n=200, d=8)[0] * values @ mixing
+    return (rows / rows.abs().max()).to(dtype), torch.arange(200) % 5
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("ridge", [1e-6, 0.01])
+def test_powers_of_two_change_only_the_length_of_the_gradient(ridge, dtype):
+    rows, y = mixed(1e4, dtype)
+    loss, gradient = loss_and_gradient(rows, y, ridge=ridge)
+    for scale in (0.25, 0.5, 2.0, 4.0):
+        scaled_loss, scaled = loss_and_gradient(scale * rows, y, ridge=ridge)
+        torch.testing.assert_close(scaled_loss, loss, rtol=1e-6, atol=0)
+        assert (scale * scaled - gradient).norm() <= 1e-5 * gradient.norm()
+
+
+def test_no_more_is_computed_than_is_needed(monkeypatch):
+    """Float32 where it is accurate, else float64, and eigenvectors where that is not enough."""
+    monkeypatch.setattr(module, "_by_eigenvectors", None)
+    monkeypatch.setattr(module, "_predict_few", None)
+    for condition, dtype in ((1.0, torch.float32), (1e3, torch.float64)):
+        rows, y = mixed(condition)
+        shares = functional.one_hot(y).float()
+        predicted, unit = module._predict_accurately(rows, shares, 0.01, None)
+        assert predicted.inverse.dtype is dtype
+        assert unit == 1.0

@@ -171,3 +171,27 @@ def test_no_strong_direction_is_lost_without_a_ridge(condition):
     assert mapping.isfinite().all()
     basis = torch.linalg.qr(bad @ mapping)[0]
     assert 4 - (basis.T @ normalized(y, 4)).square().sum() <= best + 1e-6
+
+
+def test_a_class_of_one_row_has_its_place():
+    features, y = make_problem(60, 7, 3)
+    y[5] = 3
+    expected = torch.linalg.pinv(features) @ normalized(y, 4)
+    torch.testing.assert_close(solution(features, y, 4, 0.0), expected)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-6, 1e6, 1e12])
+@pytest.mark.parametrize("ridge", [0.0, 1e-3])
+def test_the_map_scales_with_the_features(scale, ridge):
+    features, y = make_problem(60, 5, 3)
+    doubled = torch.cat([features, features], dim=1)
+    expected = solution(doubled, y, 3, ridge)
+    found = solution(scale * doubled, y, 3, ridge)
+    torch.testing.assert_close(scale * found, expected, rtol=1e-6, atol=1e-12)
+
+
+def test_a_width_that_is_no_limit_changes_nothing():
+    features, y = make_problem(40, 9, 3)
+    expected = solution(features, y, 3, 0.1)
+    for max_dim in (3, 4):
+        assert torch.equal(solution(features, y, 3, 0.1, max_dim), expected)

@@ -656,6 +656,12 @@ def tf32(request):
     setattr(matmul, name, before)
 
 
+def test_products_on_cuda_are_exact_without_autocast_too(tf32):
+    with exact_products("cuda"):
+        assert not torch.backends.cuda.matmul.allow_tf32
+    assert torch.backends.cuda.matmul.allow_tf32
+
+
 def test_products_are_exact_inside_autocast_and_left_as_they_were(tf32):
     """Also after an error; without autocast nothing of the processor is touched."""
     with torch.autocast("cpu", dtype=torch.bfloat16):

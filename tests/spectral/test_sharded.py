@@ -1,5 +1,6 @@
 """Losses of a batch that is spread over processes; here threads, which meet at a barrier."""
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -105,16 +106,17 @@ def test_parts_may_lack_classes(temperature):
     torch.testing.assert_close(found, gradient, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e12])
 @pytest.mark.parametrize("rank", [2, 5])
-def test_sums_are_repeated_in_double_precision_where_the_first_do_not_do(rank):
+def test_sums_are_repeated_in_double_precision_where_the_first_do_not_do(rank, scale):
     F, y = make_batch(dtype=torch.float32)
     F = F[:, :rank] @ torch.randn(rank, 5, generator=torch.Generator().manual_seed(1))
     F = F * torch.logspace(0, -5, 5)
     wanted, gradient = run_whole(F, lambda F: spectral_clustering_loss(F, y))
-    _, objective, found, sent = run_sharded(F, y, 4, [25, 15], ridge=0.0)
+    _, objective, found, sent = run_sharded(F * scale, y, 4, [25, 15], ridge=0.0)
     assert len(sent) == 2
     torch.testing.assert_close(objective, wanted, rtol=1e-4, atol=1e-5)
-    assert (found - gradient).norm() < 1e-3 * gradient.norm()
+    assert (found.double() * scale - gradient).norm() < 1e-3 * gradient.norm()
 
 
 @pytest.mark.parametrize("temperature", [None, 0.1])
@@ -162,3 +164,32 @@ def test_collapsed_rows(spread, temperature):
     total = losses[0] if temperature is None else losses.sum()
     torch.testing.assert_close(total, wanted, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(found, gradient, rtol=0, atol=1e-4 * float(gradient.norm()) + 1e-6)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 1e-3])
+def test_leave_one_out_sums_are_float64_where_float32_would_not_do(ridge):
+    """One rounding of the loss is all that float32 rows lose."""
+    F, y = make_batch(dtype=torch.float32)
+    F = functional.normalize(torch.arange(1.0, 6.0) + 3 * F, dim=1)
+    wanted = leave_one_out_loss(F.double(), y, ridge=ridge, temperature=0.02)
+    losses, *_ = run_sharded(F, y, 4, [25, 15], ridge=ridge, temperature=0.02)
+    torch.testing.assert_close(losses.double().sum(), wanted, rtol=5e-7, atol=0)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 1e-4])
+def test_a_row_that_is_all_there_is_of_a_direction(ridge):
+    """1 - h is next to 0: the inverse alone would lose it."""
+    F, y = make_batch(n=12, d=4)
+    F[:, 3] = 0
+    F[0, 3] = 100.0
+    options = {"ridge": ridge, "temperature": 0.3}
+    wanted, gradient = run_whole(F, lambda F: leave_one_out_loss(F, y, **options))
+    losses, _, found, _ = run_sharded(F, y, 4, [5, 7], **options)
+    torch.testing.assert_close(losses.sum(), wanted)
+    assert (found - gradient).norm() <= 1e-6 * gradient.norm()
+
+
+def test_a_single_row_is_predicted_by_nothing():
+    F, y = torch.tensor([[1.0, 2.0]]), torch.tensor([1])
+    losses, *_ = run_sharded(F, y, 2, [1], ridge=1.0, temperature=0.1)
+    torch.testing.assert_close(float(losses.sum()), math.log(2))

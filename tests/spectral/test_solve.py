@@ -224,3 +224,18 @@ def test_normalizer_of_a_single_column():
     scales, rank = normalizer(spectral_statistics(torch.ones(3, 1).double(), assignment))
     assert rank == 1
     torch.testing.assert_close(scales.abs(), torch.tensor([[0.2]], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_powers_of_two_change_only_the_length_of_the_gradient(dtype):
+    embedding = with_condition(60, 4, 1e6 if dtype == torch.float64 else 1e3)
+    embedding = (embedding / embedding.abs().max()).to(dtype)
+    y = labels(60, 3)
+    solution = solve(embedding, y, 3)
+    assert solution.unit == 1.0
+    gradient = solution.gradient(embedding, y)
+    for scale in (0.25, 0.5, 2.0, 4.0):
+        scaled = solve(scale * embedding, y, 3)
+        assert scaled.unit == scale
+        difference = scale * scaled.gradient(scale * embedding, y) - gradient
+        assert difference.norm() <= 1e-6 * gradient.norm()

@@ -159,3 +159,11 @@ def test_classes_are_counted_where_their_number_is_not_given():
     found = spectral_statistics(embedding, y)
     assert found.counts.shape == (7,)
     assert_same(found, spectral_statistics(embedding, y, 7))
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2], [3, 0, 0, 3], [1, 1, 2]])
+def test_labels_that_are_codes_already_pass_through(labels):
+    y = torch.tensor(labels)
+    codes, n_codes = class_codes(y)
+    assert codes is y
+    assert n_codes == max(labels) + 1

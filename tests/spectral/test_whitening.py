@@ -122,9 +122,22 @@ def test_rank_argument_never_adds_noise_directions():
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e6 / 3])
-def test_collapsed_embedding_has_no_direction(value):
-    result = spectral_normalization(torch.full((10, 3), value))
-    assert result.shape == (10, 0)
+@pytest.mark.parametrize("n", [7, 10, 49, 1_000])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_collapsed_embedding_has_no_direction(value, n, dtype):
+    """However the mean of equal rows is rounded."""
+    result = spectral_normalization(torch.full((n, 3), value, dtype=dtype))
+    assert result.shape == (n, 0)
+
+
+def test_rows_on_a_line_have_one_direction():
+    generator = torch.Generator().manual_seed(0)
+    places = torch.randn(20_000, 1, generator=generator, dtype=torch.float64)
+    direction = torch.randn(1, 8, generator=generator, dtype=torch.float64)
+    result = spectral_normalization(5.0 + places * direction)
+    assert result.shape == (20_000, 1)
+    side = (places > places.mean()).double() * 2 - 1
+    torch.testing.assert_close(result * result[0], side * side[0])
 
 
 def test_more_columns_than_rows():
@@ -144,8 +157,10 @@ def test_spectral_normalization_keeps_the_precision():
 
 @pytest.mark.parametrize("ridge", [0.0, 1.0, 30.0])
 @pytest.mark.parametrize("rank", [2, 5, None])
-def test_spectral_normalization_weights_singular_vectors_by_the_ridge(rank, ridge):
+@pytest.mark.parametrize("shortest", [1.0, 1e-3])
+def test_spectral_normalization_weights_singular_vectors_by_the_ridge(rank, ridge, shortest):
     embedding = torch.randn(40, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    embedding = embedding * shortest ** torch.linspace(0, 1, 5, dtype=torch.float64)
     left, values, _ = torch.linalg.svd(embedding - embedding.mean(dim=0), full_matrices=False)
     weights = values / (values.square() + ridge * values.square().mean()).sqrt()
     expected = torch.nn.functional.normalize((left * weights)[:, :rank], dim=1)
@@ -201,3 +216,21 @@ def test_rows_that_differ_in_one_last_digit_have_a_direction():
     result = spectral_normalization(embedding)
     assert result.shape == (1000, 1)
     assert result[7] * result[0] < 0
+
+
+@pytest.mark.parametrize("scale", [5e-324, 1.5e308])
+def test_the_ends_of_float64_are_no_limit_to_spectral_normalization(scale):
+    generator = torch.Generator().manual_seed(0)
+    embedding = torch.randint(-1, 2, (80, 5), generator=generator).double()
+    result = spectral_normalization(embedding * scale)
+    torch.testing.assert_close(result.abs(), spectral_normalization(embedding).abs())
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
+def test_only_the_largest_variance_says_what_is_noise(strength):
+    """However many directions are."""
+    variances = torch.tensor([1e-13, 4.0, 1e-12], dtype=torch.float64)
+    _, whitener = shrinkage_whitening(variances.diag(), torch.zeros(3), 1.0, strength)
+    shrunk = strength * 4.0 + (1 - strength) * 4.0 / 3
+    expected = torch.tensor([0.0, shrunk**-0.5, 0.0], dtype=torch.float64).diag()
+    torch.testing.assert_close(whitener, expected)
