@@ -74,9 +74,9 @@ def main() -> None:
     options = parse_options()
     common = {"benchmark": "scale", "quick": options.quick, "threads": options.threads}
     store = Store(options.json, {**common, "seconds": options.limit, "GiB": options.memory})
-    if "clusterers" in options.part:
+    if "clusterers" in options.part and not options.tables_only:
         measure_sizes(store, options)
-    if "metric" in options.part:
+    if "metric" in options.part and not options.tables_only:
         measure_metric(store, options)
     store.keep_summary(summarize(store.records.get("clusterers", {})))
     notes = ["Quick run: few rows, two clusterers, a critic trained in a second."] * options.quick
@@ -100,6 +100,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--threads", type=int, default=2, help="threads of torch, BLAS and OpenMP")
     add("--folder", type=Path, help="where the rows are drawn into files; they are removed")
     add("--picture", type=Path, help="file for the picture")
+    add("--tables-only", action="store_true", help="measure nothing, show what the file holds")
     options = parser.parse_args(arguments)
     quick = options.quick
     defaults = {

@@ -70,6 +70,18 @@ def test_a_second_run_only_reads_the_file(run, resumed_run):
     assert resumed_run("bench_scale.py", run)
 
 
+def test_tables_can_be_made_without_measuring(program, records, tmp_path, monkeypatch, capsys):
+    settings = {"benchmark": "scale", "quick": False, "threads": 2, "seconds": 600.0, "GiB": 16.0}
+    path = tmp_path / "values.json"
+    content = {"settings": settings, "records": {"clusterers": records}}
+    path.write_text(json.dumps(content), encoding="utf-8")
+    monkeypatch.setattr(program, "run_job", None)
+    monkeypatch.setattr(sys, "argv", ["bench_scale.py", "--tables-only", "--json", str(path)])
+    program.main()
+    assert "| 1,000,000 | CriticClusterer | 60 | 3,072 | 0.9900 | 10 |" in capsys.readouterr().out
+    assert json.loads(path.read_text(encoding="utf-8"))["records"] == {"clusterers": records}
+
+
 def test_tables_targets_and_summary(program, records, cells):
     table, targets = _tables(program.scale_report(records, program.parse_options([])), cells)
     assert [row[0] for row in table[2:]] == ["1,000"] * 3 + ["100,000"] * 3 + ["1,000,000"]
