@@ -47,7 +47,7 @@ SIZES = {
     "MLP": (4_096, 16_384, 65_536, 262_144, 1_048_576),
     "conv": (1_024, 4_096, 16_384, 65_536),
 }
-_QUICK_SIZES = {"MLP": (512,), "conv": (128,)}
+_QUICK_SIZES = {"MLP": (512,)}
 _SHAPES = {"MLP": (256,), "conv": (1, 28, 28)}
 SCHEMES = ("one pass", "two passes")
 _DIM, _N_CLASSES, _WARM_UP_ROWS = 64, 64, 256

@@ -41,5 +41,6 @@ def test_quick_run(tmp_path):
     for result in results:
         assert result["ratios"]["floor"] == 1.0
         assert result["ratios"]["ridge 0"] > 0
+        assert result["memory_mb"]["floor"] >= 0
         measured = set(result["ratios"]) | set(result["skipped"])
         assert ("MultiSimilarity" in measured) == installed

@@ -658,8 +658,8 @@ def tf32(request):
 
 def test_products_on_cuda_are_exact_without_autocast_too(tf32):
     with exact_products("cuda"):
-        assert not torch.backends.cuda.matmul.allow_tf32
-    assert torch.backends.cuda.matmul.allow_tf32
+        assert not takes_tf32()
+    assert takes_tf32()
 
 
 def test_products_are_exact_inside_autocast_and_left_as_they_were(tf32):

@@ -327,12 +327,13 @@ def test_a_users_thread_that_draws_neither_disturbs_nor_is_disturbed(name):
     thread = threading.Thread(target=draw)
     thread.start()
     try:
-        found = [learn(*FITS[name]) for _ in range(3)]
+        found = []
+        while len(found) < 3 or len(drawn) < 2:  # a busy machine may let the thread wait
+            found.append(learn(*FITS[name]))
     finally:
         stop.set()
         thread.join()
     assert all(torch.equal(each, expected) for each in found)
-    assert len(drawn) > 1
     torch.manual_seed(1)
     assert drawn == [float(torch.rand(1)) for _ in drawn]
 
