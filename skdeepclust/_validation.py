@@ -81,7 +81,9 @@ def naming(*names: str) -> Iterator[None]:
 
 
 def plain(values: Any, name: str) -> Any:
-    """Tensors of torch as arrays; all else as it is."""
+    """Tensors of torch as arrays, numbers in the byte order of the machine; all else as it is."""
+    if isinstance(values, np.ndarray):
+        return _native(values)
     if not isinstance(values, torch.Tensor):
         if any(getattr(dtype, "kind", "") == "c" for dtype in _column_types(values)):
             raise ValueError(f"{name} has complex columns: real numbers are wanted.")
@@ -93,6 +95,13 @@ def plain(values: Any, name: str) -> Any:
             f"{name} is a tensor that is no array: {error} Something like "
             f"{name}.detach().cpu().float() is wanted."
         ) from error
+
+
+def _native(values: np.ndarray) -> np.ndarray:
+    """Floats in the byte order of the machine: scikit-learn 1.6 sees no infinities in others."""
+    if values.dtype.kind != "f" or values.dtype.isnative or isinstance(values, np.memmap):
+        return values
+    return values.astype(values.dtype.newbyteorder("="))
 
 
 def _column_types(values: Any) -> list[Any]:

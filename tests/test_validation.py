@@ -129,6 +129,25 @@ def test_infinite_rows_are_refused_without_a_warning(dtype):
         DeepMetricClusterer().fit(X[:4], [0.0, 1.0, np.inf, -np.inf])
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    "estimator", [DeepMetricClusterer(2), CriticClusterer(), ClusteringCritic()]
+)
+def test_infinite_rows_are_seen_in_any_byte_order(estimator, order):
+    rows = X.astype(f"{order}f8")
+    rows[4, 1] = -np.inf
+    with pytest.raises(ValueError, match="X contains infinity"):
+        estimator.fit(rows, np.arange(12) % 2)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_byte_orders_change_nothing(order):
+    clusterer = DeepMetricClusterer(encoder="linear", random_state=0)
+    expected = clusterer.fit(X, np.arange(12) % 3).transform(X)
+    rows = X.astype(f"{order}f8")
+    np.testing.assert_array_equal(clusterer.fit(rows, np.arange(12) % 3).transform(rows), expected)
+
+
 @pytest.mark.parametrize(
     "estimator", [DeepMetricClusterer(), CriticClusterer(), ClusteringCritic()]
 )
