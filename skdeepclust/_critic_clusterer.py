@@ -87,8 +87,9 @@ class CriticClusterer(
         on from it when it is called again with the same parameters and data, and ends with the
         bits of one that was not. The file of a complete fit is deleted.
     n_jobs : int, default=None
-        Islands searched at once, in processes unless `joblib.parallel_config` says otherwise, and
-        threads that look for nearest neighbours; the result does not depend on it.
+        Islands searched at once, and threads that look for nearest neighbours; the result does
+        not depend on it. Islands are in processes, with less than 30 seconds of `max_time` in
+        threads, which start sooner; `joblib.parallel_config` can say otherwise.
     device : str or torch.device, default="auto"
         Where the critic computes. "auto": CUDA where there is such a device, else the CPU.
     random_state : int, RandomState instance or None, default=None

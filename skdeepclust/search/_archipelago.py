@@ -22,6 +22,8 @@ __all__ = ["evolve"]
 
 # Generations between two migrations, and the partitions that move.
 _ROUND, _N_MIGRANTS = 5, 2
+# With less time than this, in seconds, processes may take too long to start.
+_SLOW_START = 30.0
 # Of several islands, the first of these that ended one of them ended the search.
 _REASONS = (INTERRUPTED, "time", "generations", "evaluations", "patience")
 
@@ -102,10 +104,12 @@ def _evolve_together(
     """Rounds of some generations, with migrations between them, until all islands ended."""
     with islands[0].ended_by_interrupts():
         report(islands)
+    prefer = "threads" if islands[0].limits.deadline.left < _SLOW_START else None
     while _going_on(islands):
         with islands[0].ended_by_interrupts():
             # Copies: after an interrupt nobody else works on what is kept.
-            islands = Parallel(n_jobs)(delayed(_advance)(island.copy()) for island in islands)
+            copies = (delayed(_advance)(island.copy()) for island in islands)
+            islands = Parallel(n_jobs, prefer=prefer)(copies)
         with islands[0].ended_by_interrupts():
             _meet(islands, report, store)
     return islands

@@ -106,7 +106,7 @@ def search_clusterings(
         are those of an island.
     n_jobs : int or None, default=None
         Islands searched at once, see `joblib.Parallel`; the result does not depend on it. In
-        processes `score` has to be picklable.
+        processes, the default where 30 seconds or more are left, `score` has to be picklable.
     callback : callable, optional
         Called after every generation with its figures: those of `SearchResult.history`, and
         ``generation``.

@@ -147,6 +147,17 @@ class TestLimits:
         assert found.stopped_by == "time"
         assert 4.5 < clock.now - began <= 5.5
 
+    def test_no_process_is_started_where_time_is_short(self, blobs):
+        n_asked = []  # of processes it would learn nothing
+
+        def score(labels):
+            n_asked.append(len(labels))
+            return quality(blobs[1], labels)
+
+        found = search(blobs, score, n_jobs=2, max_time=29.0)
+        assert found.history["n_evaluations"][-1] == sum(n_asked)
+        assert_same(found, search(blobs, n_jobs=1))
+
     def test_at_least_one_island(self, blobs):
         with pytest.raises(ValueError, match="n_islands must be at least 1, got 0"):
             search(blobs, n_islands=0)
