@@ -41,14 +41,25 @@ def test_example_has_a_test(path):
     assert tests.exists() or path.name in [script for script, _, _ in RUN_HERE]
 
 
+@pytest.fixture(scope="session")
+def font_folder(tmp_path_factory):
+    """A list of fonts of the tests' own: what a stale one lacks, matplotlib says on stderr."""
+    folder = tmp_path_factory.mktemp("matplotlib")
+    environment = os.environ | {"MPLCONFIGDIR": str(folder)}
+    command = [sys.executable, "-c", "import matplotlib.font_manager"]
+    subprocess.run(command, env=environment, capture_output=True, timeout=600, check=True)
+    return folder
+
+
 @pytest.mark.parametrize(("script", "picture", "figure"), RUN_HERE)
-def test_example_runs(script, picture, figure, tmp_path):
+def test_example_runs(script, picture, figure, font_folder, tmp_path):
     path = ROOT / "examples" / script
     if not path.exists():
         pytest.skip("the examples are not part of an installed package")
     search_path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {
         "MPLBACKEND": "Agg",
+        "MPLCONFIGDIR": str(font_folder),
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": search_path,
     }
