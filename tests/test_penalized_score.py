@@ -32,6 +32,17 @@ def test_a_row_by_itself_costs_one(score, labelings):
     np.testing.assert_allclose(own - score(labelings), [0, 0, 1, 0, 1], atol=1e-6)
 
 
+def test_so_do_two_of_many_rows():
+    points = np.random.RandomState(1).standard_normal((50, 2))
+    two, three = (np.where(np.arange(50) < size, 0, 1) for size in (2, 3))
+    for n, expected in ((49, [0, 0]), (50, [1, 0])):
+        labelings = np.stack([two[:n], three[:n]])
+        network = ClusteringCritic.from_pretrained().network_
+        found = PenalizedScore(network, measure_points(points[:n]), torch.device("cpu"))(labelings)
+        own = ClusteringCritic.from_pretrained().score_clusterings(points[:n], labelings)
+        np.testing.assert_allclose(own - found, expected, atol=1e-6)
+
+
 def test_the_penalty_can_be_taken_off(score, labelings):
     own = ClusteringCritic.from_pretrained().score_clusterings(X, labelings)
     for labels, value, expected in zip(labelings, score(labelings), own, strict=True):

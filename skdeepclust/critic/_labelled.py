@@ -15,8 +15,11 @@ __all__ = ["LabelledSet", "sample_tasks"]
 
 Codes = NDArray[np.int64]
 
-_MOST_CLASSES = 10
+# Up to the first, every number of classes is drawn as often as another; with more, small ones more
+# often, each in inverse proportion to its size.
+_FEW_CLASSES, _MOST_CLASSES = 10, 64
 _MOST_ROWS, _FEWEST_ROWS = 400, 200
+_ROWS_OF_A_CLASS = 12
 # A single class is a task too: the right answer is then one cluster.
 _SINGLE_CLASS = 0.05
 _MOST_UNEVEN = 4.0
@@ -48,7 +51,7 @@ def sample_tasks(
     n_proposals: int = 24,
     n_jobs: int | None = None,
 ) -> list[Task]:
-    """Tasks of 1 to 10 classes and 200 to 400 rows, or what there is.
+    """Tasks of 1 to 64 classes and 200 to 400 rows, or what there is; 12 rows for each of many.
 
     Parameters
     ----------
@@ -89,14 +92,22 @@ def _draw_rows(data: LabelledSet, rng: np.random.RandomState) -> NDArray[np.intp
     group = data.groups[rng.randint(len(data.groups))]
     members = np.flatnonzero(data.groups == group)
     classes = np.unique(data.y[members])
-    most = min(len(classes), _MOST_CLASSES)
-    k = 1 if most < 2 or rng.uniform() < _SINGLE_CLASS else int(rng.randint(2, most + 1))
+    k = _draw_number(min(len(classes), _MOST_CLASSES), rng)
     kept = members[np.isin(data.y[members], rng.permutation(classes)[:k])]
-    wanted = rng.randint(_FEWEST_ROWS, _MOST_ROWS + 1)
+    wanted = max(rng.randint(_FEWEST_ROWS, _MOST_ROWS + 1), _ROWS_OF_A_CLASS * k)
     if len(kept) <= wanted:
         return rng.permutation(kept)
     keys = rng.exponential(size=len(kept)) / _weights(data.y[kept], rng)
     return rng.permutation(kept[np.argsort(keys)[:wanted]])
+
+
+def _draw_number(most: int, rng: np.random.RandomState) -> int:
+    """How many classes a task has."""
+    if most < 2 or rng.uniform() < _SINGLE_CLASS:
+        return 1
+    if most <= _FEW_CLASSES:
+        return int(rng.randint(2, most + 1))
+    return int(np.exp(rng.uniform(np.log(2), np.log(most + 1))))
 
 
 def _weights(y: Codes, rng: np.random.RandomState) -> NDArray[np.float64]:

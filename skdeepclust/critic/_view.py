@@ -20,7 +20,6 @@ _MAX_FEATURES = 32
 # Squared lengths along an axis, in those along the first one, that are none.
 _NOISE = 1e-12
 _N_NEIGHBORS = 12
-# Costly algorithms see this many rows; the others follow the nearest of them.
 _MAX_COSTLY_ROWS = 1_000
 _MAX_VECTORS = 40
 # Up to here the eigenvectors of a dense matrix are the faster ones.
@@ -42,10 +41,16 @@ class DataView:
         Chooses the rows that costly algorithms see.
     standardize : bool, default=False
         Whether every feature is divided by its standard deviation first.
+    n_costly : int, default=1000
+        Most rows that costly algorithms see; the others follow the nearest of them.
     """
 
     def __init__(
-        self, X: NDArray[np.floating], rng: np.random.RandomState, standardize: bool = False
+        self,
+        X: NDArray[np.floating],
+        rng: np.random.RandomState,
+        standardize: bool = False,
+        n_costly: int = _MAX_COSTLY_ROWS,
     ) -> None:
         rows = np.asarray(X, dtype=np.float64)
         # A power of two rounds nothing, and squares neither overflow nor vanish.
@@ -58,7 +63,7 @@ class DataView:
         if rows.shape[1] > _MAX_FEATURES:
             rows = rows @ _leading_axes(rows)
         self.X: Floats = rows
-        self.costly: NDArray[np.intp] = np.sort(rng.permutation(len(rows))[:_MAX_COSTLY_ROWS])
+        self.costly: NDArray[np.intp] = np.sort(rng.permutation(len(rows))[:n_costly])
         self._linkages: dict[str, Floats] = {}
 
     def __len__(self) -> int:

@@ -88,10 +88,11 @@ def _labelings(
 ) -> Iterator[Codes]:
     """Labels (n,) of all rows, one clustering after the other."""
     if len(X) <= _MAX_ROWS:
-        yield from _clusterings(DataView(X, rng), rng, bounds, size)
+        yield from _clusterings(DataView(X, rng, n_costly=_MAX_ROWS), rng, bounds, size)
         return
     rows = np.sort(rng.permutation(len(X))[:_MAX_ROWS])
-    for labels in _clusterings(DataView(X[rows], rng), rng, bounds, size):
+    view = DataView(X[rows], rng, n_costly=_MAX_ROWS)
+    for labels in _clusterings(view, rng, bounds, size):
         yield prototypes.expand(prototypes.project(labels, rows)[None])[0]
 
 

@@ -27,10 +27,9 @@ def test_algorithms_find_easy_clusters(name):
 
 
 def test_costly_algorithms_see_a_part_of_the_rows(monkeypatch):
-    monkeypatch.setattr(view_module, "_MAX_COSTLY_ROWS", 60)
     monkeypatch.setattr(view_module, "_MAX_DENSE_ROWS", 40)
     X, y = make_blobs(300)
-    view = DataView(X, np.random.RandomState(0))
+    view = DataView(X, np.random.RandomState(0), n_costly=60)
     assert len(view.few) == 60
     np.testing.assert_array_equal(view.extend(y[view.costly]), y)
     for name in ("ward", "spectral", "hdbscan", "birch", "mixture_full"):

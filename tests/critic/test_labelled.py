@@ -24,6 +24,21 @@ def test_rows_are_of_few_classes_of_one_group(data):
     assert seen == {1, 2, 3, 4, 5, 6}
 
 
+def test_of_many_classes_few_are_drawn_more_often():
+    y = np.arange(8_000) % 80
+    many = LabelledSet(np.zeros((8_000, 2)), y, np.zeros(8_000, dtype=int))
+    found = []
+    for seed in range(300):
+        rows = _draw_rows(many, np.random.RandomState(seed))
+        found.append(len(np.unique(y[rows])))
+        assert len(rows) >= 12 * found[-1] * 0.99
+        assert min(200, 100 * found[-1]) <= len(rows) <= 12 * 64
+    assert min(found) == 1
+    assert 50 < max(found) <= 64
+    # Half of the logarithms are below that of the root of 2 x 64.
+    assert np.mean(np.array(found) <= 11) == pytest.approx(0.5, abs=0.1)
+
+
 def test_all_rows_where_there_are_few():
     X, y = make_blobs(30, centers=2, random_state=0)
     small = LabelledSet(X, y, np.zeros(30, dtype=int))

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from skdeepclust.critic import _view as view_module
 from skdeepclust.critic import quality
 from skdeepclust.search import Bounds, Deadline, make_prototypes, portfolio
 from skdeepclust.search import _portfolio as module
@@ -177,7 +176,7 @@ class TestNumbersOfClusters:
         assert max(sum(asked.values(), [])) == 10
 
     def test_half_of_the_rows_that_costly_algorithms_see_at_most(self, asked, monkeypatch):
-        monkeypatch.setattr(view_module, "_MAX_COSTLY_ROWS", 21)
+        monkeypatch.setattr(module, "_MAX_ROWS", 21)
         X = np.random.RandomState(0).standard_normal((60, 2))
         start(X, Bounds(1, 42), n_clusterings=400)
         assert max(sum(asked.values(), [])) == 10
