@@ -42,8 +42,8 @@ SHIPPED = "shipped critic"
 SCRATCH, WARM, WIDE = "from scratch", "trained on", "trained on, whole alphabets"
 CRITICS = (SHIPPED, SCRATCH, WARM, WIDE)
 """Critics by name: as it comes; by `ClusteringCritic.fit` with alphabets as groups, from scratch
-and from the shipped one (tasks of at most ten characters); and from the shipped one on tasks of up
-to all characters of an alphabet."""
+and from the shipped one (tasks of few characters more often than of many); and from the shipped one
+on tasks in which all numbers of characters are equally likely, up to all of an alphabet."""
 
 _SPLITS = 5
 # Of a training that goes on, as the package's own critic of images has it.
