@@ -233,7 +233,7 @@ def _check_labels(y: np.ndarray, min_classes: int) -> Targets:
         return Targets(values, np.empty(0, dtype=np.int64))
     if isinstance(known[0], bytes):
         raise TypeError(f"y has bytes as labels, such as {known[0]!r}: str is wanted.")
-    kind = type_of_target(known, input_name="y")
+    kind = type_of_target(_each_twice(known), input_name="y")
     if kind not in ("binary", "multiclass"):
         raise ValueError(
             f"y is of the kind {kind!r} (first values {known[:3].tolist()}): class labels, with "
@@ -244,6 +244,14 @@ def _check_labels(y: np.ndarray, min_classes: int) -> Targets:
         raise ValueError(f"y has one class only, {classes[0]!r}: at least two are wanted.")
     values[labelled] = codes
     return Targets(values, classes)
+
+
+def _each_twice(labels: np.ndarray) -> np.ndarray:
+    """Every label twice: classes of one row are no regression, as scikit-learn would warn."""
+    try:
+        return np.repeat(np.unique(labels), 2)
+    except TypeError:  # labels that cannot be compared are refused by what their kind is
+        return labels
 
 
 def _unlabelled(y: np.ndarray) -> np.ndarray:

@@ -106,6 +106,14 @@ def test_labels_that_are_none_are_named(y):
         check_targets(y, X)
 
 
+@pytest.mark.parametrize("name", [int, "class {}".format], ids=["int", "str"])
+def test_classes_of_one_row_are_no_regression(name, recwarn):
+    """Some versions of scikit-learn warn where most classes have one row."""
+    y = [name(min(i, 19)) for i in range(30)]
+    assert len(check_targets(y, np.ones((30, 2))).classes) == 20
+    assert not list(recwarn)
+
+
 @pytest.mark.parametrize("scale", [1e-300, 1e-100, 1e100, 1e300])
 def test_only_ratios_of_memberships_matter(scale):
     shares = np.random.RandomState(1).uniform(0.5, 1, size=(12, 3))
