@@ -6,9 +6,9 @@ Are these three clusters or nine? Both answers are right, and a clusterer that h
 wrong for somebody. `CriticClusterer` keeps what else it came across: ``alternatives_`` are good
 clusterings that differ from the chosen one and from each other, each with the critic's score.
 
-The data are nine blobs in three groups. The clustering that is chosen are the three groups; the
-first alternative are the nine blobs, which touch one another. Its score is not much lower: an
-estimate of the adjusted Rand index with the truth, of which the critic thinks that there is one.
+The data are nine blobs in three groups. The clustering that is chosen are the three groups; among
+the first alternatives are the nine blobs, which touch one another. Their score is not much lower:
+an estimate of the adjusted Rand index with the truth, of which the critic thinks that there is one.
 The others vary these two answers.
 """
 
