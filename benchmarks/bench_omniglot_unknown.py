@@ -15,10 +15,11 @@ to one), normalised mutual information (NMI), and the absolute error of K. Ways 
 The critics are the one that comes with the package; one by ``ClusteringCritic.fit`` with alphabets
 as groups, from scratch; the same trained on from the one that comes with the package; and one
 trained on from there on tasks of up to all characters of an alphabet, all numbers equally likely,
-where `fit` draws few more often than many. Characters that a metric has learned are better separated than new ones. So the critics learn
-from a fifth of the background alphabets, embedded by a second metric that is learned from the
-other four fifths (for ``--critic-minutes``, as long by default); with ``--folds 5`` from all of
-them, embedded by five such metrics. The evaluation alphabets have no part in any training.
+where `fit` draws few more often than many. Characters that a metric has learned are better
+separated than new ones. So the critics learn from a fifth of the background alphabets, embedded by
+a second metric that is learned from the other four fifths (for ``--critic-minutes``, as long by
+default); with ``--folds 5`` from all of them, embedded by five such metrics. The evaluation
+alphabets have no part in any training.
 
 Data: ``omniglot32.npz`` in the data directory, as for ``bench_omniglot.py``.
 
