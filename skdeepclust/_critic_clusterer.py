@@ -127,8 +127,8 @@ class CriticClusterer(
     Notes
     -----
     Lengths are compared across features: put a StandardScaler in front where their units
-    differ, as for KMeans. A single row is a cluster only where the bounds on their number leave
-    no other way.
+    differ, as for KMeans. A single row, or two of 50 and more, are a cluster only where the
+    bounds on their number leave no other way.
 
     Of more than 2,000 rows a sample of that size is clustered, and the others follow the nearest
     of it. Of 20,000 rows or more, up to 2,000 prototypes, means of mini-batch k-means, are
