@@ -325,7 +325,7 @@ class DocumentReader:
             if plan["arguments"].get("n_rounds", 0) > len(self._unused):
                 raise ValueError("its critic has more layers than there are weights.")
             check_sizes(plan["arguments"])
-            return CriticNetwork(**plan["arguments"])
+            return CriticNetwork.from_config(plan["arguments"])
         if plan["layer"] == "module":
             return self._copy_of_module(plan)
         if plan["layer"] != "EncoderNetwork":

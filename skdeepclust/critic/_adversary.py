@@ -19,8 +19,7 @@ from ._training import CriticPlan, OnEpoch, end_training, train_epochs
 
 __all__ = ["attack_tasks", "n_epochs_in_all", "train_in_rounds"]
 
-# Share of the tasks that are attacked in a round, and their most rows.
-_ATTACKED = 0.25
+# Most rows of a task that is attacked.
 _MOST_ROWS = 600
 _MOST_CLUSTERS = 64
 _POPULATION, _GENERATIONS = 32, 20
@@ -93,7 +92,9 @@ def _go_on(
     later = _after_round(plan)
     train_epochs(state, later if state.n_rounds else plan, on_epoch)
     while state.n_rounds < n_rounds:
-        attacked, overrated = attack_tasks(state.network, state.tasks, state.rng, n_jobs)
+        attacked, overrated = attack_tasks(
+            state.network, state.tasks, state.rng, n_jobs, plan.attacked
+        )
         state.end_attack(attacked, overrated)
         train_epochs(state, later, on_epoch)
 
@@ -113,6 +114,7 @@ def attack_tasks(
     tasks: Sequence[Task],
     rng: np.random.RandomState,
     n_jobs: int | None = None,
+    share: float = CriticPlan.attacked,
 ) -> tuple[dict[int, Task], float]:
     """Add to some tasks what a search finds that the critic likes best.
 
@@ -123,6 +125,8 @@ def attack_tasks(
     rng : RandomState
         Chooses the tasks and gives every search a seed of its own.
     n_jobs : int, optional
+    share : float, default=0.25
+        Of the tasks, but at least one is attacked.
 
     Returns
     -------
@@ -132,7 +136,7 @@ def attack_tasks(
         Mean score less quality of the best clustering that each search found.
     """
     small = [i for i, task in enumerate(tasks) if task.labels.shape[1] <= _MOST_ROWS]
-    chosen = rng.permutation(small)[: max(1, round(_ATTACKED * len(tasks)))].tolist()
+    chosen = rng.permutation(small)[: max(1, round(share * len(tasks)))].tolist()
     seeds = rng.randint(np.iinfo(np.int32).max, size=len(chosen))
     attack = delayed(_attack)
     found = Parallel(n_jobs)(

@@ -179,8 +179,8 @@ def _mean_shift(view: DataView, rng: np.random.RandomState, k: int) -> Codes:
     if len(view) > _MAX_MEAN_SHIFT_ROWS:
         return _k_means(view, rng, k)
     bandwidth = float(np.median(view.distances[:, -1])) * rng.uniform(1.0, 4.0)
-    starts = view.X[rng.permutation(len(view))[:20]]
-    model = MeanShift(bandwidth=max(bandwidth, 1e-9), seeds=starts, max_iter=30)
+    starts = view.X[rng.permutation(len(view))[:10]]
+    model = MeanShift(bandwidth=max(bandwidth, 1e-9), seeds=starts, max_iter=20)
     return np.asarray(model.fit(view.X).labels_, dtype=np.int64)
 
 

@@ -211,6 +211,22 @@ def _overlapping_gaussians(rng: np.random.RandomState, sizes: Sizes, p: int) -> 
     return [rows @ a.T + c for rows, a, c in parts]
 
 
+def _overlapping_few(rng: np.random.RandomState, sizes: Sizes, p: int) -> list[Floats]:
+    """Two to four ellipsoids of unequal spread that run far into one another."""
+    stretch = rng.uniform(0.2, 1.2)
+    scales = np.exp(rng.uniform(-0.6, 0.6, len(sizes)))
+    maps = [s * _axes(rng, p) * np.exp(rng.uniform(-stretch, stretch, p)) for s in scales]
+    centers = spread_points(
+        rng,
+        len(sizes),
+        p,
+        rng.uniform(1.0, 2.2),
+        lambda u: np.array([np.linalg.norm(u @ a, axis=1) for a in maps]),
+    )
+    parts = zip(_normal(rng, sizes, p), maps, centers, strict=True)
+    return [rows @ a.T + c for rows, a, c in parts]
+
+
 def _image_classes(rng: np.random.RandomState, sizes: Sizes, p: int) -> list[Floats]:
     """Classes as of images: a decaying spectrum that means and variation share, and overlap.
 
@@ -256,6 +272,27 @@ def _no_structure(rng: np.random.RandomState, sizes: Sizes, p: int) -> list[Floa
     return [np.asarray(rows)]
 
 
+def _uneven(rng: np.random.RandomState, sizes: Sizes, p: int) -> list[Floats]:
+    """One cluster that is none of the textbook: skewed, with a slope of density, or lumpy.
+
+    Lumps are so close that their mixture has a single hump.
+    """
+    n, kind = int(sizes.sum()), rng.randint(4)
+    rows = rng.standard_normal((n, p))
+    if kind == 0:
+        rows = rng.gamma(rng.uniform(1.5, 5.0), 1.0, (n, p)) @ _axes(rng, p)
+    elif kind == 1:
+        rows = rng.uniform(size=(n, p))
+        rows[:, 0] **= rng.uniform(1.2, 3.0)
+        rows = rows * np.exp(rng.uniform(-0.7, 0.7, p))
+    elif kind == 2:
+        lumps = spread_points(rng, rng.randint(2, 6), p, rng.uniform(0.5, 1.2))
+        rows = rows + lumps[rng.randint(len(lumps), size=n)]
+    else:
+        rows = rows * np.arange(1, p + 1) ** -rng.uniform(0.3, 1.5) @ _axes(rng, p)
+    return [np.asarray(rows)]
+
+
 COMPACT_FAMILIES: dict[str, Family] = {
     "gaussians": Family(_gaussians, features=(1, 256), rows=5),
     "unequal_gaussians": Family(_unequal_gaussians, features=(1, 64), rows=5),
@@ -271,7 +308,9 @@ COMPACT_FAMILIES: dict[str, Family] = {
     "directions": Family(_directions, (2, 64), (3, 256), rows=6),
     "profiles": Family(_profiles, (2, 32), (8, 256), rows=6),
     "overlapping_gaussians": Family(_overlapping_gaussians, (2, 20), (1, 32), 10, True),
+    "overlapping_few": Family(_overlapping_few, (2, 4), (1, 12), 40, True),
     "image_classes": Family(_image_classes, (2, 32), (8, 256), 8, True),
     "no_structure": Family(_no_structure, (1, 1), (1, 256), 30),
+    "uneven": Family(_uneven, (1, 1), (1, 64), 30),
 }
 """Families of compact clusters, by name."""

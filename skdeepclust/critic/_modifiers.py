@@ -13,6 +13,7 @@ from ._layout import Floats
 __all__ = ["MAX_FEATURES", "MODIFIERS", "modify"]
 
 MAX_FEATURES = 256
+_MOST_OF_A_BOX = 4
 
 Codes = NDArray[np.int64]
 Modifier = Callable[[np.random.RandomState, Floats, Codes], tuple[Floats, Codes]]
@@ -98,6 +99,20 @@ def _add_outliers(rng: np.random.RandomState, X: Floats, y: Codes) -> tuple[Floa
     return X, y
 
 
+def _add_background(rng: np.random.RandomState, X: Floats, y: Codes) -> tuple[Floats, Codes]:
+    """Replace rows by others that fill the box of few dimensions evenly, and belong to none."""
+    n, p = X.shape
+    if p > _MOST_OF_A_BOX:
+        return X, y
+    low, high = X.min(axis=0), X.max(axis=0)
+    margin = rng.uniform(0.0, 0.1) * (high - low)
+    replaced = rng.permutation(n)[: max(1, int(rng.uniform(0.02, 0.2) * n))]
+    X, y = X.copy(), y.copy()
+    X[replaced] = rng.uniform(low - margin, high + margin, (len(replaced), p))
+    y[replaced] = -1
+    return X, y
+
+
 def _duplicate(rng: np.random.RandomState, X: Floats, y: Codes) -> tuple[Floats, Codes]:
     """Replace rows by copies of others."""
     n = len(X)
@@ -127,6 +142,7 @@ MODIFIERS: dict[str, tuple[float, Modifier]] = {
     "noise_features": (0.15, _add_noise_features),
     "jitter": (0.1, _jitter),
     "outliers": (0.1, _add_outliers),
+    "background": (0.1, _add_background),
     "duplicates": (0.08, _duplicate),
     "round": (0.1, _round),
     "change_unit": (0.3, _change_unit),

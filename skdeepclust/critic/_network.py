@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..graph import Encoding, GraphEncoder, PointGraph, Population, node_descriptors, population
+from ..graph import (
+    N_DESCRIPTORS,
+    Encoding,
+    GraphEncoder,
+    PointGraph,
+    Population,
+    feed_forward,
+    node_descriptors,
+    population,
+)
 
 __all__ = ["CriticNetwork", "CriticOutput"]
+
+# Networks whose stored parameters do not tell have so many descriptors.
+_FIRST_DESCRIPTORS = 18
 
 
 class CriticOutput(NamedTuple):
@@ -55,15 +65,24 @@ class CriticNetwork(nn.Module):
 
     def __init__(self, hidden: Sequence[int] = (128, 64), **encoder: Any) -> None:
         super().__init__()
+        encoder = {"n_descriptors": N_DESCRIPTORS, "normalize": True, **encoder}
         self.config: dict[str, Any] = {"hidden": tuple(hidden), **encoder}
         self.encoder = GraphEncoder(**encoder)
-        linear = partial(nn.Linear, dtype=torch.float32)  # whatever torch's default is
-        self.cluster_head = linear(self.encoder.cluster_dim, 1)
-        widths = [self.encoder.embedding_dim, *hidden]
-        layers: list[nn.Module] = []
-        for n_in, n_out in pairwise(widths):
-            layers += [linear(n_in, n_out), nn.ReLU()]
-        self.head = nn.Sequential(*layers, linear(widths[-1], 1))
+        self.cluster_head = nn.Linear(self.encoder.cluster_dim, 1, dtype=torch.float32)
+        widths = [self.encoder.embedding_dim, *hidden, 1]
+        self.head = feed_forward(widths, self.encoder.normalize)
+        if self.encoder.normalize:
+            self.head.insert(0, nn.LayerNorm(widths[0], dtype=torch.float32))
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> CriticNetwork:
+        """The layers of a stored `config`, also of one that knows fewer parameters."""
+        older = {
+            "n_descriptors": _FIRST_DESCRIPTORS,
+            "normalize": False,
+            "cluster_hidden": (config.get("hidden_dim", 64),),
+        }
+        return cls(**(config if "normalize" in config else {**older, **config}))
 
     def forward(self, graph: PointGraph, labels: Tensor) -> CriticOutput:
         """Score clusterings.
@@ -81,7 +100,7 @@ class CriticNetwork(nn.Module):
     def judge(
         self, descriptors: Tensor, graph: PointGraph, clusterings: Population
     ) -> CriticOutput:
-        """Score clusterings whose descriptors (m, n, 18) are known."""
+        """Score clusterings whose descriptors (m, n, 32) are known."""
         encoding = self.encoder(descriptors, graph, clusterings)
         scores = self.score_embedding(encoding.embedding)
         cluster_scores = self.cluster_head(functional.relu(encoding.clusters)).squeeze(1)

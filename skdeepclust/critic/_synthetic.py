@@ -116,6 +116,8 @@ def _attempt(rng: np.random.RandomState, family: Family) -> tuple[NDArray[np.flo
     parts = family.make(rng, _draw_sizes(rng, n, k, family.rows), p)
     X = np.concatenate(parts)
     y = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    if not len(X):
+        return X.astype(np.float32), y
     X, y = modify(rng, X, y)
     order = rng.permutation(len(X))
     return _tidy(X[order].astype(np.float32), y[order])

@@ -17,7 +17,9 @@ from ._geometry import measure_points
 from ._proposals import propose_clusterings, quality
 from ._synthetic import draw_dataset
 
-__all__ = ["Task", "best_overlaps", "draw_tasks", "make_task"]
+__all__ = ["Task", "best_overlaps", "draw_tasks", "graded_quality", "make_task"]
+
+_FEWEST_PROPOSALS = 8
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,13 @@ class Task:
 
     @computed_once
     def descriptors(self) -> Tensor:
-        """Of every row in every clustering, (m, n, 18) float16: they take most of the memory."""
+        """Of every row in every clustering, (m, n, 32) float16: they take most of the memory."""
         return node_descriptors(self.graph, self.clusterings).half()
+
+    @computed_once
+    def target(self) -> Tensor:
+        """What the critic shall say of each clustering, (m,) float32; see `graded_quality`."""
+        return graded_quality(self.labels[0], self.labels, self.quality)
 
     @computed_once
     def cluster_quality(self) -> Tensor:
@@ -65,6 +72,36 @@ class Task:
             torch.cat([self.quality, _rated(y, more)]),
             self.family,
         )
+
+
+def graded_quality(truth: Tensor, labels: Tensor, quality: Tensor) -> Tensor:
+    """The quality, but graded where the truth is a single cluster.
+
+    There the adjusted Rand index of all clusterings but one is 0, also of one that leaves a
+    single row out. Instead of it such a truth has twice the share of the pairs of rows that a
+    clustering joins, less 1: 0 for two halves, 0.92 where one row of fifty is cut off.
+
+    Parameters
+    ----------
+    truth : Tensor of shape (n,)
+    labels : Tensor of shape (m, n)
+    quality : Tensor of shape (m,)
+
+    Returns
+    -------
+    Tensor of shape (m,), float32
+        At least 0 where it is not the quality itself.
+    """
+    kept = truth >= 0
+    n_rows = int(kept.sum())
+    if int(truth.max()) > 0 or n_rows < 2:
+        return quality
+    rows = labels[:, kept].long()
+    codes = rows + (rows.max() + 2) * torch.arange(len(rows))[:, None]
+    counts = torch.bincount(codes[rows >= 0])
+    owner = torch.arange(len(counts)) // (rows.max() + 2)
+    pairs = torch.zeros(len(rows)).index_add(0, owner, (counts * (counts - 1)).float())
+    return (2 * pairs / (n_rows * (n_rows - 1)) - 1).clamp(min=0)
 
 
 def best_overlaps(clusterings: Population, truth: Tensor) -> Tensor:
@@ -111,6 +148,7 @@ def draw_tasks(
     families: Sequence[str] | None = None,
     n_proposals: int = 24,
     n_jobs: int | None = None,
+    max_cells: int | None = None,
 ) -> list[Task]:
     """Tasks on synthetic data sets.
 
@@ -124,15 +162,23 @@ def draw_tasks(
     n_proposals : int, default=24
     n_jobs : int, optional
         Processes; see joblib.
+    max_cells : int, optional
+        Data sets of many rows have fewer clusterings: at most so many rows times clusterings,
+        but at least eight clusterings.
     """
     seeds = rng.randint(np.iinfo(np.int32).max, size=n_tasks)
     draw = delayed(_draw_task)
-    return list(Parallel(n_jobs)(draw(int(seed), families, n_proposals) for seed in seeds))
+    given = (families, n_proposals, max_cells)
+    return list(Parallel(n_jobs)(draw(int(seed), *given) for seed in seeds))
 
 
-def _draw_task(seed: int, families: Sequence[str] | None, n_proposals: int) -> Task:
+def _draw_task(
+    seed: int, families: Sequence[str] | None, n_proposals: int, max_cells: int | None
+) -> Task:
     rng = np.random.RandomState(seed)
     data = draw_dataset(rng, families)
+    if max_cells is not None:
+        n_proposals = min(n_proposals, max(_FEWEST_PROPOSALS, max_cells // len(data.X)))
     return make_task(data.X, data.y, rng, n_proposals, data.family)
 
 

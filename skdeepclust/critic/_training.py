@@ -19,6 +19,9 @@ from ._tasks import Task
 
 __all__ = ["CriticPlan", "end_training", "train_critic", "train_epochs"]
 
+# Tasks whose descriptors set the scale of those of all.
+_STANDARDIZED = 300
+
 OnEpoch = Callable[[dict[str, float]], Any]
 
 
@@ -38,6 +41,8 @@ class CriticPlan:
     learning_rate : float
         Peak of the cosine schedule of AdamW.
     weight_decay : float
+    attacked : float
+        Share of the tasks that are attacked in an adversarial round.
     device : torch.device
         Where the network is trained; tasks are brought there one by one.
     """
@@ -49,8 +54,9 @@ class CriticPlan:
     clusters: float = 1.0
     n_epochs: int = 4
     batch_size: int = 1
-    learning_rate: float = 2e-3
+    learning_rate: float = 1.5e-3
     weight_decay: float = 1e-4
+    attacked: float = 0.25
     device: torch.device = torch.device("cpu")
 
     @property
@@ -101,6 +107,7 @@ def train_epochs(state: TrainingState, plan: CriticPlan, on_epoch: OnEpoch | Non
         torch.optim.AdamW(parameters, lr=plan.learning_rate, weight_decay=plan.weight_decay)
     )
     network.train()
+    network.encoder.standardize(task.descriptors for task in state.tasks[:_STANDARDIZED])
     for epoch in range(state.n_epochs, plan.n_epochs):
         loss = _train_epoch(state, plan, epoch)
         state.end_epoch(loss)
@@ -169,7 +176,7 @@ def task_loss(
 ) -> Tensor:
     """Weighted objectives of one task, of shape ()."""
     graph, clusterings = task.graph.to(plan.device), task.clusterings.to(plan.device)
-    quality = task.quality.to(plan.device)
+    quality = task.target.to(plan.device)
     output = network.judge(task.descriptors.to(plan.device).float(), graph, clusterings)
     loss = plan.ranking * ranking_loss(output.scores, quality)
     loss = loss + plan.regression * regression_loss(output.scores, quality)

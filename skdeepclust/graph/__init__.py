@@ -1,6 +1,6 @@
 """Clusterings as graphs: neighbours, node descriptors, graph autoencoder, networkx export."""
 
-from ._autoencoder import Encoding, GraphEncoder, reconstruction_loss
+from ._autoencoder import Encoding, GraphEncoder, feed_forward, reconstruction_loss
 from ._computed_once import computed_once
 from ._descriptors import N_DESCRIPTORS, centroid_distances, node_descriptors
 from ._export import clustering_graph
@@ -16,6 +16,7 @@ __all__ = [
     "centroid_distances",
     "clustering_graph",
     "computed_once",
+    "feed_forward",
     "node_descriptors",
     "point_graph",
     "population",

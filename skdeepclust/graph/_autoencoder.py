@@ -7,7 +7,8 @@ the decoder tells by inner products which rows are joined by an edge. See Kipf a
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -24,6 +25,8 @@ __all__ = ["Encoding", "GraphEncoder", "reconstruction_loss"]
 _KINDS = ("knn", "complete")
 # The square root has no slope at 0, where clusters of one row are.
 _VARIANCE_FLOOR = 1e-6
+# Descriptors that hardly vary where they are standardised are not blown up elsewhere.
+_SMALLEST_SCALE = 0.05
 # log K, 1 / K, entropy of the shares, share of noise
 _N_SUMMARIES = 4
 
@@ -55,10 +58,10 @@ class GraphEncoder(nn.Module):
 
     Parameters
     ----------
-    n_descriptors : int, default=18
-        Descriptors of a node.
+    n_descriptors : int, default=32
+        Descriptors of a node: so many of those given, the first ones.
     hidden_dim : int, default=64
-        Hidden units of the networks.
+        Hidden units of the network per node.
     node_dim : int, default=32
         Size of a node's vector.
     cluster_dim : int, default=64
@@ -68,6 +71,11 @@ class GraphEncoder(nn.Module):
     kind : {"knn", "complete"}, default="knn"
         Edges of the clustering graph: between neighbours in one cluster, or between all rows of
         a cluster. The latter are never formed: a mean over a cluster does the same.
+    cluster_hidden : tuple of int, default=(128, 128)
+        Hidden units of the network per cluster.
+    normalize : bool, default=True
+        Whether descriptors are standardised, by what `standardize` saw, and hidden units of the
+        network per cluster by layer.
 
     Examples
     --------
@@ -82,6 +90,9 @@ class GraphEncoder(nn.Module):
     (torch.Size([2, 36]), torch.Size([3, 8]), torch.Size([2, 5, 32]))
     """
 
+    center: Tensor
+    scale: Tensor
+
     def __init__(
         self,
         n_descriptors: int = N_DESCRIPTORS,
@@ -91,16 +102,45 @@ class GraphEncoder(nn.Module):
         cluster_dim: int = 64,
         n_rounds: int = 1,
         kind: Literal["knn", "complete"] = "knn",
+        cluster_hidden: Sequence[int] = (128, 128),
+        normalize: bool = True,
     ) -> None:
         super().__init__()
         if kind not in _KINDS:
             raise ValueError(f"kind must be one of {_KINDS}, got {kind!r}.")
         self.kind = kind
+        self.n_descriptors = n_descriptors
         self.cluster_dim = cluster_dim
         self.embedding_dim = 4 * cluster_dim + _N_SUMMARIES
-        self.node_network = _network(n_descriptors, hidden_dim, node_dim)
+        self.normalize = normalize
+        if normalize:
+            self.register_buffer("center", torch.zeros(n_descriptors, dtype=torch.float32))
+            self.register_buffer("scale", torch.zeros(n_descriptors, dtype=torch.float32))
+        self.node_network = feed_forward([n_descriptors, hidden_dim, node_dim])
         self.rounds = nn.ModuleList(_MeanConvolution(node_dim) for _ in range(n_rounds))
-        self.cluster_network = _network(2 * node_dim + n_descriptors + 1, hidden_dim, cluster_dim)
+        n_inputs = 2 * node_dim + n_descriptors + 1
+        self.cluster_network = feed_forward([n_inputs, *cluster_hidden, cluster_dim], normalize)
+
+    def standardize(self, descriptors: Iterable[Tensor]) -> None:
+        """Take centre and scale of the descriptors from some of them, if they are not known yet.
+
+        Parameters
+        ----------
+        descriptors : iterable of Tensor of shape (m, n, n_descriptors)
+            Of several data sets, which count alike.
+        """
+        if not self.normalize or bool(self.scale.any()):
+            return
+        flat = [some[:, :, : self.n_descriptors].flatten(0, 1).double() for some in descriptors]
+        mean = torch.stack([some.mean(dim=0) for some in flat]).mean(dim=0)
+        square = torch.stack([(some - mean).square().mean(dim=0) for some in flat]).mean(dim=0)
+        self.center.copy_(mean)
+        self.scale.copy_(square.sqrt().clamp(min=_SMALLEST_SCALE))
+
+    def _standardized(self, descriptors: Tensor) -> Tensor:
+        if not self.normalize or not bool(self.scale.any()):
+            return descriptors
+        return (descriptors - self.center) / self.scale
 
     def forward(self, descriptors: Tensor, graph: PointGraph, clusterings: Population) -> Encoding:
         """Encode m clusterings.
@@ -116,6 +156,7 @@ class GraphEncoder(nn.Module):
         -------
         Encoding
         """
+        descriptors = self._standardized(descriptors[:, :, : self.n_descriptors])
         nodes = self._pass_messages(self.node_network(descriptors), graph, clusterings)
         clusters = self.cluster_network(_pool_rows(nodes, descriptors, clusterings))
         return Encoding(_pool_clusters(clusters, clusterings), clusters, nodes)
@@ -148,10 +189,17 @@ class _MeanConvolution(nn.Module):
         return out
 
 
-def _network(in_dim: int, hidden_dim: int, out_dim: int) -> nn.Sequential:
+def feed_forward(widths: Sequence[int], normalize: bool = False) -> nn.Sequential:
+    """Linear layers of float32 with rectified, possibly normalised hidden units between them."""
     # Linear at the end: inner products of non-negative vectors could not be negative.
-    linear = partial(nn.Linear, dtype=torch.float32)  # whatever torch's default is
-    return nn.Sequential(linear(in_dim, hidden_dim), nn.ReLU(), linear(hidden_dim, out_dim))
+    layers: list[nn.Module] = []
+    for n_in, n_out in pairwise(widths):
+        # Whatever torch's default type is.
+        layers.append(nn.Linear(n_in, n_out, dtype=torch.float32))
+        if normalize:
+            layers.append(nn.LayerNorm(n_out, dtype=torch.float32))
+        layers.append(nn.ReLU())
+    return nn.Sequential(*layers[: -2 if normalize else -1])
 
 
 def _edge_weights(neighbors: Tensor, clusterings: Population, dtype: torch.dtype) -> Tensor:
@@ -260,7 +308,7 @@ def reconstruction_loss(
     clusterings: Population,
     generator: torch.Generator | None = None,
     *,
-    n_pairs: int = 1024,
+    n_pairs: int = 128,
 ) -> Tensor:
     """Cross-entropy of the inner-product decoder on sampled pairs of rows.
 
@@ -277,7 +325,7 @@ def reconstruction_loss(
     clusterings : Population
     generator : torch.Generator, optional
         Draws the pairs.
-    n_pairs : int, default=1024
+    n_pairs : int, default=128
         Pairs of neighbours, and as many of any rows, drawn for each clustering; those with a
         row of noise are left out.
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ._density_features import N_DENSITY_FEATURES, density_features
+from ._normal_features import N_NORMAL_FEATURES, normal_features
+from ._own_and_other import own_and_other
 from ._point_graph import PointGraph
 from ._population import Population
 from ._spanning_tree import SpanningTree
 
 __all__ = ["N_DESCRIPTORS", "centroid_distances", "cluster_gaps", "node_descriptors"]
 
-N_DESCRIPTORS = 18
-# Distances between rows and centroids that are held at a time.
-_BLOCK_CELLS = 2**20
+N_DESCRIPTORS = 18 + N_NORMAL_FEATURES + N_DENSITY_FEATURES
 # Ratios of lengths are told apart between these two.
 _SMALLEST, _LARGEST = 1e-3, 1e3
 # Distance, in radii of the data, of the nearest other cluster where there is none.
@@ -57,7 +58,8 @@ def node_descriptors(graph: PointGraph, clusterings: Population) -> Tensor:
     """
     features = [*_neighborhoods(graph, clusterings), *_centroid_features(graph, clusterings)]
     gaps = clusterings.spread(cluster_gaps(graph.tree, clusterings))  # (m, n, 4)
-    described = torch.cat([torch.stack(features, dim=2), gaps], dim=2)
+    more = [*normal_features(graph, clusterings), *density_features(graph, clusterings)]
+    described = torch.cat([torch.stack(features, dim=2), gaps, torch.stack(more, dim=2)], dim=2)
     return described.masked_fill_((clusterings.codes < 0)[:, :, None], 0.0)
 
 
@@ -77,31 +79,16 @@ def centroid_distances(points: Tensor, clusterings: Population) -> tuple[Tensor,
     other : Tensor of shape (m, n)
         Infinite where there is one cluster only; for noise, to the nearest centroid.
     """
-    # One more cluster, of one more clustering, stands for noise.
-    centroids = torch.cat([clusterings.centroids(points), torch.zeros_like(points[:1])])
-    owner = torch.cat([clusterings.owner, clusterings.owner[-1:] + 1])  # (T + 1,)
-    members = torch.where(clusterings.codes < 0, len(owner) - 1, clusterings.codes)
-    block = max(1, _BLOCK_CELLS // len(owner))
-    parts = [
-        _centroid_distances(some, member, centroids, owner)
-        for some, member in zip(points.split(block), members.split(block, dim=1), strict=True)
-    ]
-    own, other = zip(*parts, strict=True)
-    return torch.cat(own, dim=1), torch.cat(other, dim=1)
-
-
-def _centroid_distances(
-    points: Tensor, members: Tensor, centroids: Tensor, owner: Tensor
-) -> tuple[Tensor, Tensor]:
-    """The same for some rows (b, p), with clusters `members` (m, b)."""
-    lengths = centroids.square().sum(dim=1, keepdim=True)  # (T + 1, 1)
-    squares = torch.addmm(lengths, centroids, points.T, alpha=-2)  # (T + 1, b), less |x|²
-    own = squares.gather(0, members)
-    squares.scatter_(0, members, torch.inf)
-    other = squares.new_full((len(members) + 1, len(points)), torch.inf)
-    other.scatter_reduce_(0, owner[:, None].expand_as(squares), squares, "amin")
+    centroids = clusterings.centroids(points)
+    lengths = centroids.square().sum(dim=1, keepdim=True)  # (T, 1)
+    own, other = own_and_other(
+        # Squared distances (T, b), less |x|².
+        lambda rows: torch.addmm(lengths, centroids, points[rows].T, alpha=-2),
+        clusterings,
+        len(points),
+    )
     offsets = points.square().sum(dim=1)
-    return (own + offsets).clamp(min=0).sqrt(), (other[:-1] + offsets).clamp(min=0).sqrt()
+    return (own + offsets).clamp(min=0).sqrt(), (other + offsets).clamp(min=0).sqrt()
 
 
 def _neighborhoods(graph: PointGraph, clusterings: Population) -> list[Tensor]:

@@ -30,6 +30,8 @@ def test_attacked_tasks_gain_clusterings_with_their_true_quality(tasks):
     network = make_network()
     attacked, overrated = attack_tasks(network, tasks, np.random.RandomState(0))
     assert len(attacked) == max(1, round(0.25 * len(tasks)))
+    half, _ = attack_tasks(network, tasks, np.random.RandomState(0), share=0.5)
+    assert len(half) == round(0.5 * len(tasks))
     for i, task in attacked.items():
         m = len(tasks[i].quality)
         assert len(task.quality) > m

@@ -30,11 +30,10 @@ def test_draws_follow_the_seed(name):
 
 
 @pytest.mark.parametrize("p", [1, 3])
-def test_data_without_structure_are_one_cluster_of_every_kind(p):
-    for seed in range(20):  # five kinds
-        (rows,) = COMPACT_FAMILIES["no_structure"].make(
-            np.random.RandomState(seed), np.array([20, 11]), p
-        )
+@pytest.mark.parametrize("name", ["no_structure", "uneven"])
+def test_data_without_structure_are_one_cluster_of_every_kind(name, p):
+    for seed in range(20):  # five kinds, and four
+        (rows,) = COMPACT_FAMILIES[name].make(np.random.RandomState(seed), np.array([20, 11]), p)
         assert rows.shape == (31, p)
         assert np.isfinite(rows).all()
         assert len(np.unique(rows, axis=0)) == 31

@@ -32,6 +32,20 @@ def test_outliers_are_far_and_unlabelled():
     assert distances.min() > 0.2
 
 
+def test_background_fills_the_box_of_few_dimensions():
+    rng = np.random.RandomState(0)
+    X, y = rng.standard_normal((400, 2)), np.zeros(400, dtype=int)
+    found, labels = MODIFIERS["background"][1](rng, X, y)
+    background = labels == -1
+    assert 0.02 * 400 <= background.sum() <= 0.2 * 400
+    np.testing.assert_array_equal(found[~background], X[~background])
+    margin = 0.1 * np.ptp(X, axis=0)
+    assert (found >= X.min(axis=0) - margin).all()
+    assert (found <= X.max(axis=0) + margin).all()
+    wide = rng.standard_normal((50, 5))
+    assert MODIFIERS["background"][1](rng, wide, y[:50])[0] is wide
+
+
 def test_rounded_values_are_integers_and_copies_are_copies():
     rng = np.random.RandomState(0)
     X, y = rng.standard_normal((100, 3)), np.arange(100)

@@ -63,7 +63,28 @@ def test_few_rows_and_hidden_layers():
     network = CriticNetwork(hidden=(), n_rounds=0, kind="complete")
     X = np.array([[0.0], [1.0], [5.0]])
     assert score(network, X, np.array([[0, 0, 1]])).shape == (1,)
-    assert len(list(network.head)) == 1
+    assert [type(layer) for layer in network.head] == [torch.nn.LayerNorm, torch.nn.Linear]
+    plain = CriticNetwork(hidden=(), normalize=False)
+    assert [type(layer) for layer in plain.head] == [torch.nn.Linear]
+
+
+@pytest.mark.parametrize("config", [{"hidden": (16,)}, {"hidden": (16,), "hidden_dim": 8}])
+def test_parameters_stored_before_there_were_more(config):
+    """Layers of files of release 0.1.0."""
+    shapes = {k: tuple(v.shape) for k, v in CriticNetwork.from_config(config).state_dict().items()}
+    width = config.get("hidden_dim", 64)
+    assert shapes["encoder.node_network.0.weight"] == (width, 18)
+    assert shapes["encoder.cluster_network.0.weight"] == (width, 83)
+    assert shapes["encoder.cluster_network.2.weight"] == (64, width)
+    assert shapes["head.0.weight"] == (16, 260)
+    assert "encoder.scale" not in shapes
+
+
+def test_parameters_stored_now():
+    network = CriticNetwork(hidden=(16,), cluster_hidden=(8,))
+    again = CriticNetwork.from_config(network.config)
+    shapes = [{k: v.shape for k, v in n.state_dict().items()} for n in (network, again)]
+    assert shapes[0] == shapes[1]
 
 
 def test_config_gives_the_same_layers():

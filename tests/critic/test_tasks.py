@@ -6,7 +6,7 @@ import torch
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 
-from skdeepclust.critic._tasks import best_overlaps, draw_tasks, make_task
+from skdeepclust.critic._tasks import best_overlaps, draw_tasks, graded_quality, make_task
 from skdeepclust.graph import node_descriptors, population
 
 
@@ -52,6 +52,47 @@ def test_tasks_follow_from_the_seed_alone(n_jobs):
         assert one.family in ("moons", "boxes")
         torch.testing.assert_close(one.graph.points, other.graph.points)
         torch.testing.assert_close(one.labels, other.labels)
+
+
+def test_many_rows_have_fewer_clusterings_where_cells_are_limited():
+    given = (["gaussians"], 12)
+    free = draw_tasks(12, np.random.RandomState(2), *given)
+    bounded = draw_tasks(12, np.random.RandomState(2), *given, max_cells=2_000)
+    for task, one in zip(free, bounded, strict=True):
+        n = task.labels.shape[1]
+        assert one.labels.shape == (min(12, max(8, 2_000 // n)), n)
+        torch.testing.assert_close(one.labels[0], task.labels[0])
+    assert {len(task.labels) for task in bounded} >= {8, 12}
+
+
+class TestGradedQuality:
+    def test_is_the_quality_where_there_are_several_clusters(self, task):
+        assert task.target is task.quality
+
+    def test_of_a_single_cluster_is_twice_the_share_of_joined_pairs_less_1(self):
+        truth = torch.zeros(50, dtype=torch.int16)
+        row = torch.arange(50)
+        labels = torch.stack(
+            [
+                truth.long(),
+                (row == 7).long(),  # one row cut off
+                torch.where(row < 3, -1, 0),  # three rows alone
+                row % 2,
+                row,
+            ]
+        ).short()
+        quality = torch.tensor([1.0, 0, 0, 0, 0])
+        joined = [50 * 49, 49 * 48, 47 * 46, 2 * 25 * 24, 0]
+        expected = [max(0.0, 2 * pairs / (50 * 49) - 1) for pairs in joined]
+        found = graded_quality(truth, labels, quality)
+        assert found.tolist() == pytest.approx(expected)
+        assert found.dtype == torch.float32
+
+    def test_rows_of_no_cluster_have_no_say(self):
+        truth = torch.tensor([0, 0, 0, -1, -1], dtype=torch.int16)
+        labels = torch.tensor([[0, 0, 0, 1, -1], [0, 0, 1, 0, 0]], dtype=torch.int16)
+        found = graded_quality(truth, labels, torch.tensor([1.0, 0.0]))
+        assert found.tolist() == [1, 0]
 
 
 def test_best_overlaps_are_jaccard_indices_with_the_best_class():

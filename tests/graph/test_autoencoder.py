@@ -172,26 +172,86 @@ def test_size_with_a_critic_on_top():
     encoder = make_encoder()
     widths = [encoder.embedding_dim, 128, 64, 1]
     critic = sum((a + 1) * b for a, b in zip(widths, widths[1:], strict=False))
-    assert 30_000 < critic + sum(weight.numel() for weight in encoder.parameters()) < 60_000
+    assert 30_000 < critic + sum(weight.numel() for weight in encoder.parameters()) < 100_000
 
 
 def test_sizes_of_the_shipped_weights():
     """Files of critics have weights of these shapes."""
     shapes = {name: tuple(weight.shape) for name, weight in make_encoder().state_dict().items()}
     assert shapes == {
-        "node_network.0.weight": (64, 18),
+        "center": (32,),
+        "scale": (32,),
+        "node_network.0.weight": (64, 32),
         "node_network.0.bias": (64,),
         "node_network.2.weight": (32, 64),
         "node_network.2.bias": (32,),
         "rounds.0.own.weight": (32, 32),
         "rounds.0.own.bias": (32,),
         "rounds.0.neighbors.weight": (32, 32),
-        "cluster_network.0.weight": (64, 83),
-        "cluster_network.0.bias": (64,),
-        "cluster_network.2.weight": (64, 64),
-        "cluster_network.2.bias": (64,),
+        "cluster_network.0.weight": (128, 97),
+        "cluster_network.0.bias": (128,),
+        "cluster_network.1.weight": (128,),
+        "cluster_network.1.bias": (128,),
+        "cluster_network.3.weight": (128, 128),
+        "cluster_network.3.bias": (128,),
+        "cluster_network.4.weight": (128,),
+        "cluster_network.4.bias": (128,),
+        "cluster_network.6.weight": (64, 128),
+        "cluster_network.6.bias": (64,),
     }
     assert make_encoder().embedding_dim == 260
+
+
+def test_descriptors_beyond_its_own_are_not_seen(points, neighbors, labels):
+    encoder = make_encoder(n_descriptors=18)
+    descriptors, graph, clusterings = describe(points, neighbors, labels)
+    expected = encoder(descriptors[:, :, :18], graph, clusterings)
+    torch.testing.assert_close(encoder(descriptors, graph, clusterings), expected)
+
+
+class TestStandardize:
+    def test_descriptors_seen_have_mean_0_and_deviation_1(self):
+        generator = torch.Generator().manual_seed(0)
+        seen = [torch.randn(3, 50, 32, generator=generator) * (i + 1) + 7 for i in range(4)]
+        encoder = make_encoder()
+        encoder.standardize(seen)
+        result = torch.cat([(some - encoder.center) / encoder.scale for some in seen])
+        mean = result.mean(dim=(0, 1))
+        torch.testing.assert_close(mean, torch.zeros(32), rtol=0, atol=1e-5)
+        torch.testing.assert_close(result.square().mean(dim=(0, 1)), torch.ones(32))
+
+    def test_large_data_sets_count_no_more_than_small_ones(self):
+        encoder = make_encoder()
+        encoder.standardize([torch.zeros(1, 1000, 32), torch.ones(1, 10, 32)])
+        torch.testing.assert_close(encoder.center, torch.full((32,), 0.5))
+
+    def test_scales_are_bounded_from_below(self):
+        encoder = make_encoder()
+        encoder.standardize([torch.ones(2, 10, 32)])
+        assert encoder.scale.eq(0.05).all()
+
+    def test_once_known_the_scale_stays(self):
+        encoder = make_encoder()
+        encoder.standardize([torch.randn(2, 10, 32, generator=torch.Generator().manual_seed(0))])
+        center = encoder.center.clone()
+        encoder.standardize([torch.ones(2, 10, 32)])
+        assert torch.equal(encoder.center, center)
+
+    def test_the_embedding_is_that_of_standardised_descriptors(self, points, neighbors, labels):
+        descriptors, graph, clusterings = describe(points, neighbors, labels)
+        encoder, moved = make_encoder(), make_encoder()
+        encoder.standardize([descriptors])
+        moved.load_state_dict(encoder.state_dict())
+        moved.center += 3
+        expected = encoder(descriptors, graph, clusterings)
+        found = moved(descriptors + 3, graph, clusterings)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+    def test_without_normalisation_nothing_is_stored(self):
+        encoder = make_encoder(normalize=False)
+        encoder.standardize([torch.ones(2, 10, 32)])
+        assert not list(encoder.buffers())
+        assert not any(isinstance(layer, torch.nn.LayerNorm) for layer in encoder.modules())
 
 
 def test_unknown_kind_is_refused():
@@ -292,11 +352,11 @@ def test_loss_is_the_mean_over_drawn_pairs(points, neighbors, labels, clustering
     assert float(loss) == pytest.approx(mean_over_pairs(nodes, some.codes, pairs))
 
 
-def test_loss_has_1024_pairs_of_each_kind(points, neighbors, labels):
+def test_loss_has_128_pairs_of_each_kind(points, neighbors, labels):
     graph, clusterings = point_graph(points, neighbors), population(labels)
     nodes = torch.randn(4, 30, 3, generator=generator())
     loss = reconstruction_loss(nodes, graph, clusterings, generator())
-    expected = reconstruction_loss(nodes, graph, clusterings, generator(), n_pairs=1024)
+    expected = reconstruction_loss(nodes, graph, clusterings, generator(), n_pairs=128)
     assert float(loss) == float(expected)
 
 

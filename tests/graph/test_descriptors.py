@@ -1,4 +1,7 @@
-"""The eighteen descriptors, against loops over rows in float64, and their invariances."""
+"""The descriptors, against loops over rows in float64, and their invariances.
+
+Those of normal distributions and of densities have tests of their own.
+"""
 
 import math
 
@@ -7,6 +10,9 @@ import torch
 
 from skdeepclust.graph import N_DESCRIPTORS, node_descriptors, point_graph, population
 from skdeepclust.graph import _descriptors as module
+from skdeepclust.graph import _own_and_other as blocks
+from skdeepclust.graph._density_features import density_features
+from skdeepclust.graph._normal_features import normal_features
 from skdeepclust.graph._spanning_tree import SpanningTree, spanning_tree
 
 
@@ -15,7 +21,7 @@ def log(ratio):
 
 
 def reference(points, neighbors, labels):
-    """Descriptors (n, 18) of one clustering, row by row."""
+    """The first 18 descriptors (n, 18) of one clustering, row by row."""
     k = neighbors.shape[1]
     distances = (points[neighbors] - points[:, None]).norm(dim=2)
     positive = distances[:, -1][distances[:, -1] > 0]
@@ -24,7 +30,7 @@ def reference(points, neighbors, labels):
     names = labels[labels >= 0].unique()
     centroids = {int(name): points[labels == name].mean(0) for name in names}
     gaps = reference_gaps(spanning_tree(points), labels)
-    result = torch.zeros(len(points), N_DESCRIPTORS, dtype=torch.float64)
+    result = torch.zeros(len(points), 18, dtype=torch.float64)
     for i, name in enumerate(labels.tolist()):
         if name < 0:
             continue
@@ -61,7 +67,7 @@ def reference(points, neighbors, labels):
 
 
 def reference_gaps(tree, labels):
-    """The last four descriptors of each cluster, edge by edge."""
+    """Descriptors 15 to 18 of each cluster, edge by edge."""
     lengths = tree.lengths.double().clamp(1 / 50, 50).tolist()
     edges = list(zip(tree.starts.tolist(), tree.ends.tolist(), lengths, tree.sides, strict=True))
     found = {}
@@ -95,8 +101,16 @@ def rotation(p):
 def test_equal_to_loops_over_rows(points, neighbors, labels, k):
     result = describe(points, neighbors[:, :k], labels)
     expected = torch.stack([reference(points, neighbors[:, :k], row) for row in labels])
-    torch.testing.assert_close(result.double(), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(result[:, :, :18].double(), expected, rtol=1e-5, atol=1e-5)
     assert result.dtype == torch.float32
+    assert result.shape == (4, 30, N_DESCRIPTORS)
+
+
+def test_normal_distributions_and_densities_come_last(points, neighbors, labels):
+    graph, clusterings = point_graph(points, neighbors), population(labels)
+    expected = [*normal_features(graph, clusterings), *density_features(graph, clusterings)]
+    expected = torch.stack(expected, dim=2) * (labels >= 0)[:, :, None]
+    assert torch.equal(describe(points, neighbors, labels)[:, :, 18:], expected)
 
 
 def test_many_columns(labels):
@@ -104,7 +118,7 @@ def test_many_columns(labels):
     neighbors = torch.cdist(points, points).argsort(dim=1)[:, 1:6]
     expected = torch.stack([reference(points, neighbors, row) for row in labels])
     result = describe(points, neighbors, labels)
-    torch.testing.assert_close(result.double(), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(result[:, :, :18].double(), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_a_cluster_of_duplicates(points, neighbors, labels):
@@ -113,7 +127,7 @@ def test_a_cluster_of_duplicates(points, neighbors, labels):
     labels[:] = (torch.arange(30) >= 6).long()
     expected = torch.stack([reference(points, neighbors, row) for row in labels])
     result = describe(points, neighbors, labels)
-    torch.testing.assert_close(result.double(), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(result[:, :, :18].double(), expected, rtol=1e-5, atol=1e-5)
     assert result[:, :6, 12].eq(math.log(1e-3)).all()
 
 
@@ -138,7 +152,7 @@ def test_centroid_distances(points, labels):
 @pytest.mark.parametrize("cells", [1, 7 * 25])
 def test_blocks_of_rows_change_nothing(points, neighbors, labels, cells, monkeypatch):
     expected = describe(points, neighbors, labels)
-    monkeypatch.setattr(module, "_BLOCK_CELLS", cells)
+    monkeypatch.setattr(blocks, "_BLOCK_CELLS", cells)
     torch.testing.assert_close(describe(points, neighbors, labels), expected)
 
 

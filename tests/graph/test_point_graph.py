@@ -92,6 +92,57 @@ def test_moved_to_another_device(points, neighbors):
     for name in ("starts", "ends", "lengths", "sides"):
         assert getattr(moved.tree, name).device == device
     assert moved.tree.n_rows == graph.tree.n_rows
+    assert moved.whitened.device == device
+    assert moved.intrinsic_dim == graph.intrinsic_dim
+
+
+def test_whitened_coordinates_have_unit_covariance(points, neighbors):
+    graph = point_graph(points, neighbors)
+    assert graph.whitened is graph.whitened
+    covariance = graph.whitened.T @ graph.whitened / 30
+    torch.testing.assert_close(covariance, torch.eye(3, dtype=torch.float64))
+    # Mahalanobis distances between rows are those of the data.
+    precision = torch.linalg.inv(torch.cov(points.T, correction=0))
+    difference = points[3] - points[17]
+    expected = (difference @ precision @ difference).sqrt()
+    torch.testing.assert_close((graph.whitened[3] - graph.whitened[17]).norm(), expected)
+
+
+@pytest.mark.parametrize(("n", "p"), [(40, 9), (8, 20)])
+def test_whitened_are_the_leading_six_coordinates(n, p):
+    generator = torch.Generator().manual_seed(2)
+    rows = torch.randn(n, p, generator=generator, dtype=torch.float64) * torch.arange(1, p + 1)
+    graph = point_graph(rows, torch.arange(n).roll(1)[:, None])
+    u = torch.linalg.svd(rows - rows.mean(0), full_matrices=False).U[:, :6]
+    assert graph.whitened.shape == (n, 6)
+    torch.testing.assert_close(graph.whitened @ graph.whitened.T, n * u @ u.T)
+
+
+def test_directions_without_variance_are_left_out(points, neighbors):
+    flat = torch.cat([points, points[:, :1] - points[:, 1:2]], dim=1)
+    assert point_graph(flat, neighbors).whitened.shape == (30, 3)
+
+
+@pytest.mark.parametrize("p", [1, 2, 5])
+def test_intrinsic_dimension_of_a_turned_cube(p):
+    generator = torch.Generator().manual_seed(3)
+    rows = torch.rand(2000, p, generator=generator, dtype=torch.float64) @ torch.eye(p, 9).double()
+    neighbors = torch.cdist(rows, rows).argsort(dim=1)[:, 1:13]
+    assert point_graph(rows, neighbors).intrinsic_dim == pytest.approx(p, rel=0.2)
+
+
+def test_intrinsic_dimension_of_duplicates_is_within_its_bounds(points):
+    pairs = points[:5].repeat_interleave(2, dim=0)
+    graph = point_graph(pairs, torch.arange(10).reshape(5, 2).flip(1).reshape(10, 1))
+    assert graph.intrinsic_dim == 16
+
+
+def test_log_density_falls_with_the_distances_around(points, neighbors):
+    graph = point_graph(points, neighbors)
+    spread = graph.distances.double().mean(dim=1).clamp(min=1e-3).log()
+    around = torch.stack([spread[[i, *neighbors[i].tolist()]].mean() for i in range(30)])
+    expected = -graph.intrinsic_dim * around
+    torch.testing.assert_close(graph.log_density.double(), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_an_outlier_at_any_distance_leaves_distances_finite():
