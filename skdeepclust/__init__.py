@@ -7,7 +7,7 @@ from .networks import ConvEncoder, LinearEncoder, MLPEncoder, ModuleEncoder
 from .persistence import load, save
 from .spectral import spectral_clustering_loss
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "ClusteringCritic",

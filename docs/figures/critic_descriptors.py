@@ -1,4 +1,4 @@
-"""Three of the eighteen descriptors of every row, for a good and for a bad clustering."""
+"""Three of the descriptors of every row, for a good and for a bad clustering."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,7 +17,7 @@ SHOWN = {  # place among the descriptors
 
 
 def describe(X, labelings):
-    """Descriptors (m, n, 18) of the rows in each clustering."""
+    """Descriptors (m, n, 32) of the rows in each clustering."""
     neighbors = NearestNeighbors(n_neighbors=12).fit(X).kneighbors(return_distance=False)
     graph = point_graph(torch.from_numpy(X), torch.from_numpy(neighbors))
     return node_descriptors(graph, population(torch.from_numpy(np.stack(labelings)))).numpy()
