@@ -11,9 +11,8 @@ _LIMIT = "same: a limit of accuracy moves by less than it is known to"
 _ZERO = "same: nothing but zeros is divided by it"
 _UNUSED = "same: room that nothing is put into"
 _OVERWRITTEN = "same: set again before anybody reads it"
-_CHOSEN = "choice: figures of the search, chosen by measurement"
-_DRAWN = "choice: a chance, or its complement"
-_MARGIN = "choice: by how much an output that is to win no row stays below the others"
+_DRAWN = "choice: as likely, by the other half of the draws"
+_EDGE = "same: no draw hits the limit exactly"
 _RESHAPE = "same: for NumPy any negative length is the one to be found"
 
 _SPECTRAL, _SEARCH = "skdeepclust/spectral/", "skdeepclust/search/"
@@ -113,10 +112,6 @@ EQUIVALENTS = (
             "shrunk = torch.where(kept, shrunk, 2.0)",
         ),
     ),
-    Equivalents(_SEARCH + "_archipelago.py", _CHOSEN, ("_ROUND, _N_MIGRANTS",)),
-    Equivalents(
-        _SEARCH + "_archipelago.py", "same: every caller says how many", ("n_islands: int = 2,",)
-    ),
     Equivalents(
         _SEARCH + "_archipelago.py",
         "same: any island can say that all were interrupted, and all begin alike",
@@ -127,22 +122,13 @@ EQUIVALENTS = (
     ),
     Equivalents(
         _SEARCH + "_baselines.py",
-        _CHOSEN,
-        (
-            "_MOST_CHANGES",
-            "_MAX_STALLS",
-            "for _ in range(self.rng.randint(2, _MOST_CHANGES + 1)):",
-            "for _ in range(self.rng.randint(1, _MOST_CHANGES - 1)):",
-            "for _ in range(self.rng.randint(1, _MOST_CHANGES + 2)):",
-        ),
+        _EDGE,
+        ("return self._cells(founder) if self.rng.uniform() <= 0.5 else self._walk(founder)",),
     ),
     Equivalents(
         _SEARCH + "_baselines.py",
         _DRAWN,
-        (
-            "return self._cells(founder) if self.rng.uniform() <= 0.5 else self._walk(founder)",
-            "return self._cells(founder) if self.rng.uniform() >= 0.5 else self._walk(founder)",
-        ),
+        ("return self._cells(founder) if self.rng.uniform() >= 0.5 else self._walk(founder)",),
     ),
     Equivalents(
         _SEARCH + "_baselines.py",
@@ -157,22 +143,6 @@ EQUIVALENTS = (
         _RESHAPE,
         ("codes = np.unique(codes, return_inverse=True)[1].reshape(-2)",),
     ),
-    Equivalents(_SEARCH + "_cached_score.py", _CHOSEN, ("_CALL",)),
-    Equivalents(
-        _SEARCH + "_cem.py",
-        _CHOSEN,
-        ("_SPARE_OUTPUTS", "_DEVIATION", "_EXTRA_NOISE, _DECAY", "_MAX_BATCHES", "_MAX_STALLS"),
-    ),
-    Equivalents(
-        _SEARCH + "_cem.py",
-        _MARGIN,
-        (
-            "shares = own + own.max(axis=1, keepdims=True)",
-            "lead = (3 * Z @ centers.T - own.max(axis=1, keepdims=True)).max(axis=0, initial=0.0)",
-            "lead = (2 * Z @ centers.T + own.max(axis=1, keepdims=True)).max(axis=0, initial=0.0)",
-            "lead = (2 * Z @ centers.T - own.max(axis=1, keepdims=True)).max(axis=0, initial=1.0)",
-        ),
-    ),
     Equivalents(
         _SEARCH + "_cem.py",
         _OVERWRITTEN,
@@ -183,12 +153,7 @@ EQUIVALENTS = (
     ),
     Equivalents(
         _SEARCH + "_cem.py",
-        "cost: samples beyond those that are returned",
-        ("if len(samples) > self.population_size:", "without break"),
-    ),
-    Equivalents(
-        _SEARCH + "_cem.py",
-        _DRAWN,
+        "choice: as likely, with the other sign",
         ("weights = self.mean - self.deviation * self.rng.standard_normal(len(self.mean))",),
     ),
     Equivalents(
@@ -196,13 +161,11 @@ EQUIVALENTS = (
         _RESHAPE,
         ("return np.asarray(np.unique(winners, return_inverse=True)[1].reshape(-2))",),
     ),
-    Equivalents(_SEARCH + "_genetic.py", _CHOSEN, ("_PRESSURE", "_CROSSOVERS, _BLENDS")),
     Equivalents(
         _SEARCH + "_genetic.py",
-        _DRAWN,
+        _EDGE,
         ("if kind <= _CROSSOVERS:", "elif kind <= _CROSSOVERS + _BLENDS:"),
     ),
-    Equivalents(_SEARCH + "_lineage.py", _CHOSEN, ("_MAX_DRAWS", "_MAKING")),
     Equivalents(
         _SEARCH + "_lineage.py",
         _LIMIT,
@@ -222,49 +185,31 @@ EQUIVALENTS = (
         _RESHAPE,
         ("founder = _found(prototypes, np.unique(labels, return_inverse=True)[1].reshape(-2))",),
     ),
-    Equivalents(_SEARCH + "_loop.py", _CHOSEN, ("_PROTOTYPES_PER_CLUSTER",)),
     Equivalents(
         _SEARCH + "_loop.py",
-        _UNUSED,
+        "choice: with one alternative at most, a second partition might move between islands",
         ("first = Island(chosen, CachedScore(score, deadline), limits, max(2, n_alternatives))",),
-    ),
-    Equivalents(
-        _SEARCH + "_loop.py",
-        "same: any row will do, as the mean is taken away afterwards",
-        ("centered = X - X[1]",),
     ),
     Equivalents(
         _SEARCH + "_loop.py", _ZERO, ("centered = centered / (np.abs(centered).max() or 2.0)",)
     ),
-    Equivalents(_SEARCH + "_many_rows.py", _CHOSEN, ("_ROWS_PER_PROTOTYPE", "_LEAST_SHARE")),
     Equivalents(
         _SEARCH + "_operators.py",
-        _CHOSEN,
+        _EDGE,
         (
-            "_TWO_MEANS_ROUNDS",
-            "_INERTIA",
-            "OPERATORS",
-            "top = int(np.argmax(weights * balance / rng.uniform(0.5, 1.0, len(members))))",
-            "top = int(np.argmax(weights * balance * rng.uniform(1.5, 1.0, len(members))))",
-            "top = int(np.argmax(weights * balance * rng.uniform(0.5, 2.0, len(members))))",
-            "for _ in range(rng.randint(4) if rng.uniform() < 0.5 else 0):",
-            "for _ in range(rng.randint(3) if rng.uniform() < 0.5 else 1):",
-            "for _ in range(rng.randint(3) if rng.uniform() < 1.5 else 0):",
+            "cut = _cut_by_means if rng.uniform() <= 0.5 else _cut_graph",
+            "graph = _subgraph(prototypes, members, by_links=rng.uniform() <= 0.5)",
+            "for _ in range(rng.randint(3) if rng.uniform() <= 0.5 else 0):",
+            "drawn = rng.uniform(size=int(first.max()) + 1) <= 0.5",
+            "taken = differs[(rng.uniform(size=n_patches) <= 0.5)[patches]]",
         ),
     ),
     Equivalents(
         _SEARCH + "_operators.py",
         _DRAWN,
         (
-            "cut = _cut_by_means if rng.uniform() <= 0.5 else _cut_graph",
             "cut = _cut_by_means if rng.uniform() >= 0.5 else _cut_graph",
-            "graph = _subgraph(prototypes, members, by_links=rng.uniform() <= 0.5)",
-            "graph = _subgraph(prototypes, members, by_links=rng.uniform() >= 0.5)",
-            "for _ in range(rng.randint(3) if rng.uniform() <= 0.5 else 0):",
             "for _ in range(rng.randint(3) if rng.uniform() >= 0.5 else 0):",
-            "drawn = rng.uniform(size=int(first.max()) + 1) <= 0.5",
-            "drawn = rng.uniform(size=int(first.max()) + 1) >= 0.5",
-            "taken = differs[(rng.uniform(size=n_patches) <= 0.5)[patches]]",
             "taken = differs[(rng.uniform(size=n_patches) >= 0.5)[patches]]",
         ),
     ),
@@ -277,11 +222,6 @@ EQUIVALENTS = (
             "return np.asarray(parts != parts[rng.randint(len(parts))])",
             "order, parents = breadth_first_order(tree.tocsr(), 1, directed=False)",
         ),
-    ),
-    Equivalents(
-        _SEARCH + "_operators.py",
-        "cost: rounds in which nothing changes any more",
-        ("if (nearer.all() and not nearer.any() and np.array_equal(nearer, side)):",),
     ),
     Equivalents(
         _SEARCH + "_operators.py",
@@ -360,50 +300,17 @@ EQUIVALENTS = (
         ("self.key = blake2b(names.astype(np.int32).tobytes(), digest_size=17).digest()",),
     ),
     Equivalents(
-        _SEARCH + "_portfolio.py", _CHOSEN, ("_MAX_ROWS", "_SHARES", "_FEWEST_DISTINCT", "_SHARE")
-    ),
-    Equivalents(_SEARCH + "_portfolio.py", _CHOSEN, ("if view.n_distinct <= _FEWEST_DISTINCT:",)),
-    Equivalents(
-        _SEARCH + "_portfolio.py",
-        "cost: threads that wait for one another",
-        ('with threadpool_limits(limits=2), parallel_backend("sequential"):',),
-    ),
-    Equivalents(
         _SEARCH + "_portfolio.py",
         "same: cutting a tree draws nothing",
         ("unused = np.random.RandomState(1)",),
     ),
     Equivalents(
         _SEARCH + "_prototypes.py",
-        _CHOSEN,
+        "same: a seed in two thousand millions is not drawn any more",
         (
-            "_ROWS_PER_PROTOTYPE",
-            "_SEEN_PER_CENTER, _BATCH_ROWS",
-            "_MAX_LINKED_ROWS",
-            'model = KMeans(q, init="random", n_init=2, max_iter=10, '
-            "random_state=rng.randint(2**31 - 1))",
-            'model = KMeans(q, init="random", n_init=1, max_iter=11, '
-            "random_state=rng.randint(2**31 - 1))",
-        ),
-    ),
-    Equivalents(
-        _SEARCH + "_prototypes.py",
-        "choice: any seed that is drawn will do",
-        (
-            'model = KMeans(q, init="random", n_init=1, max_iter=10, '
-            "random_state=rng.randint(2*31 - 1))",
-            'model = KMeans(q, init="random", n_init=1, max_iter=10, '
-            "random_state=rng.randint(2**32 - 1))",
-            'model = KMeans(q, init="random", n_init=1, max_iter=10, '
-            "random_state=rng.randint(2**31 + 1))",
             'model = KMeans(q, init="random", n_init=1, max_iter=10, '
             "random_state=rng.randint(2**31 - 2))",
         ),
-    ),
-    Equivalents(
-        _SEARCH + "_prototypes.py",
-        "same: two threads add up in the order of one",
-        ("with threadpool_limits(limits=2):",),
     ),
     Equivalents(_SEARCH + "_prototypes.py", _UNUSED, ("k = int(labels.max()) + 2",)),
     Equivalents(
@@ -424,7 +331,7 @@ EQUIVALENTS = (
     Equivalents(
         _SEARCH + "_prototypes.py",
         "same: k-means is told where to start, draws nothing, and is asked for centers alone",
-        ("n_init=2,", "compute_labels=True,", "random_state=1,"),
+        ("compute_labels=True,", "random_state=1,"),
     ),
     Equivalents(
         _SEARCH + "_prototypes.py",

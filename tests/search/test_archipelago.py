@@ -9,8 +9,19 @@ import torch
 from threadpoolctl import threadpool_info
 
 from skdeepclust.critic import quality
-from skdeepclust.search import STRATEGIES, Partition, search_clusterings
+from skdeepclust.search import (
+    STRATEGIES,
+    Bounds,
+    Deadline,
+    Partition,
+    make_prototypes,
+    search_clusterings,
+)
 from skdeepclust.search import _archipelago as module
+from skdeepclust.search._cached_score import CachedScore
+from skdeepclust.search._genetic import GeneticStrategy
+from skdeepclust.search._island import Island, Limits
+from skdeepclust.search._lineage import Ancestry, make_founders
 
 from .conftest import grid_blobs
 
@@ -269,3 +280,37 @@ def test_one_thread_meanwhile_and_as_many_as_before_afterwards(blobs, n_threads)
         assert torch.get_num_threads() == n_threads
     finally:
         torch.set_num_threads(before)
+
+
+def test_the_two_best_of_each_island_move_after_every_five_generations(blobs, monkeypatch):
+    moved, receive = [], GeneticStrategy.receive
+
+    def note(self, migrants):
+        moved.append(len(migrants))
+        receive(self, migrants)
+
+    lengths, migrate = [], module._migrate
+
+    def look(islands):
+        lengths.append([len(island.log) for island in islands])
+        migrate(islands)
+
+    monkeypatch.setattr(GeneticStrategy, "receive", note)
+    monkeypatch.setattr(module, "_migrate", look)
+    search(blobs, n_generations=11)
+    assert lengths == [[6] * 3, [11] * 3, [12] * 3]
+    assert moved == [2] * 6  # in the end there is nobody to receive any
+
+
+def test_a_search_is_one_island_unless_more_are_asked_for(blobs):
+    X, y = blobs
+    rng = np.random.RandomState(0)
+    prototypes, bounds = make_prototypes(X, rng, 30), Bounds(1, 9)
+    founders = make_founders(prototypes, rng, poor_starts(len(X)), bounds)
+    strategy = GeneticStrategy(Ancestry(X, prototypes, founders, bounds), rng, 6)
+    limits = Limits(2, None, 1e-4, None, Deadline(), False)
+    island = Island(strategy, CachedScore(plain_score(y)), limits, 3)
+    found, log, reason = module.evolve(island, rng)
+    assert found == island.found
+    assert log == island.log
+    assert reason == "generations"

@@ -113,3 +113,31 @@ def test_walks_lead_away_from_a_founder(ancestry):
     assert np.mean([partition.key != founder.key for partition in found]) > 0.8
     assert {partition.founder for partition in found} == {1}
     assert all(2 <= partition.n_clusters <= 6 for partition in found)
+
+
+def test_walks_are_of_one_to_eight_changes(monkeypatch, ancestry):
+    """Each length as often as the others: some stay near their founder, some go far."""
+    strategy, changes = RandomStrategy(ancestry, np.random.RandomState(0), 10), []
+
+    def note(prototypes, rng, codes, bounds):
+        changes[-1] += 1
+        return codes
+
+    monkeypatch.setattr(module, "mutate", note)
+    for _ in range(800):
+        changes.append(0)
+        strategy._walk(ancestry.founders[0])
+    counts = np.bincount(changes)
+    assert len(counts) == 9
+    assert counts[0] == 0
+    np.testing.assert_allclose(counts[1:], 100, atol=40)
+
+
+def test_hill_climber_waits_four_generations_for_a_better_partition(ancestry):
+    strategy = HillClimbingStrategy(ancestry, np.random.RandomState(0), 6)
+    strategy.update([scored(0.5), scored(0.25)])
+    current = []
+    for score in (0.5, 0.125, 0.375, 0.625, 0.25, 0.5, 0.375, 0.125):
+        strategy.update([scored(score)])
+        current.append(strategy.current.score)
+    assert current == [0.5] * 3 + [0.625] * 4 + [0.25]

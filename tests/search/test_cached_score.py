@@ -115,3 +115,11 @@ class TestTime:
 def test_other_figures_are_refused(wrong):
     with pytest.raises(ValueError, match="score must return 4 figures"):
         CachedScore(lambda labels: wrong)(make_partitions(4))
+
+
+def test_a_call_gets_what_takes_half_of_the_time_that_is_left(clock):
+    """Scores may become slower: a call that takes twice as long is still in time."""
+    score, population = Score(), make_partitions(20)
+    CachedScore(clock.slow(score, 1.0), Deadline.after(13.5))(population)
+    # 12.5 seconds are left after the first one, then 6.5, 3.5, 2.5, 1.5 and 0.5.
+    assert score.sizes == [1, 6, 3, 1, 1, 1]

@@ -224,6 +224,8 @@ def test_samples_are_drawn_until_there_are_enough(blobs, monkeypatch, admitted, 
     monkeypatch.setattr(strategy, "_sample", sample)
     population = strategy.generate()
     assert len(population) == n_wanted
+    # Four times as many as are wanted at most, and none after there are enough.
+    assert len(drawn) == 20 * min(admitted, 4)
     assert {partition.n_clusters for partition in population} <= {2, 6}
     if admitted == 1_000:
         assert population == [strategy.ancestry.founders[0]]
@@ -235,3 +237,64 @@ def test_samples_vary_as_the_gaussian_does(blobs):
     np.testing.assert_allclose(weights.std(axis=0), strategy.deviation, rtol=0.2)
     errors = (weights.mean(axis=0) - strategy.mean) / strategy.deviation
     assert np.abs(errors).max() < 5 / 400**0.5
+
+
+@pytest.mark.parametrize(("k", "n_outputs"), [(2, 4), (5, 7), (6, 8), (7, 8), (8, 8)])
+def test_networks_have_two_outputs_more_than_clusters(blobs, k, n_outputs):
+    """But no more than there may be clusters."""
+    labels = np.arange(len(blobs[0])) % k
+    strategy = started((blobs[0], labels))
+    assert strategy.network.n_outputs == n_outputs
+    strategy._best = (strategy.network, with_weights(strategy.mean, 0.0, labels))
+    strategy._restart()
+    assert strategy.network.n_outputs == n_outputs
+
+
+def test_first_weights_vary_by_two_fifths_of_their_size(blobs):
+    """Enough for other partitions, not so much that nothing of the start is left."""
+    strategy = started(blobs)
+    for _ in range(2):
+        sizes = strategy.network.sizes(strategy.mean)
+        np.testing.assert_allclose(strategy.deviation, 0.4 * sizes)
+        strategy._restart()
+
+
+def test_noise_on_top_of_the_elites_loses_a_tenth_in_each_generation(blobs):
+    strategy = started(blobs, learning_rate=1.0)
+    labels = np.zeros(len(blobs[0]), dtype=np.int64)
+    elites = [with_weights(strategy.mean, 0.0, labels)] * 3  # which do not vary at all
+    for generation in range(8):
+        strategy._move(elites)
+        noise = 0.5 * 0.9**generation * strategy.first_deviation
+        np.testing.assert_allclose(strategy.deviation, noise)
+
+
+def test_the_search_begins_anew_after_six_generations_without_a_better_network(blobs, monkeypatch):
+    strategy, restarts = started(blobs, 0.5), []
+    monkeypatch.setattr(strategy, "_restart", lambda: restarts.append(True))
+    labels, counts = blobs[1].astype(np.int64), []
+    for score in (0.25, 0.5, 0.75, 0.75, 0.5, 0.25, 0.75, 0.5, 0.75):
+        strategy.update([with_weights(strategy.mean, score, labels)])
+        counts.append(len(restarts))
+    assert counts == [0] * 8 + [1]
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0])
+@pytest.mark.parametrize("wider", [False, True])
+def test_spare_outputs_stay_below_the_winners_by_the_spread_of_the_outputs(blobs, scale, wider):
+    """Where they come nearest to one: they win no row, but with a little noise they might."""
+    Z, y = scale * blobs[0], blobs[1]
+    network = ClusteringNetwork(2, 3, 6)
+    weights = network.from_labels(Z, y, rng0())
+    own = network.logits(Z, weights)
+    if wider:
+        network = ClusteringNetwork(2, 3, 9)
+        found = network.widen(Z, ClusteringNetwork(2, 3, 6), weights, rng0())
+    else:
+        network = ClusteringNetwork(2, 3, 9)
+        found = network.from_labels(Z, y, rng0())
+    logits = network.logits(Z, found)
+    np.testing.assert_allclose(logits[:, :6], own)
+    best = own.max(axis=1, keepdims=True)
+    least_gaps = (best - logits[:, 6:]).min(axis=0)
+    np.testing.assert_allclose(least_gaps, (own - best).std())

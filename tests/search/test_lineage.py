@@ -103,3 +103,15 @@ def test_trust_is_a_share_of_the_rows(prototypes, moons, founders, founder, n_ch
     assert ancestry.admit(Partition(labels)) is True  # it descends from none
     many = Partition(np.arange(300) % 10, founder=founder)
     assert ancestry.admit(many) is False
+
+
+@pytest.mark.parametrize("size", [1, 5])
+def test_four_draws_are_made_for_each_child_that_is_wanted(prototypes, moons, founders, size):
+    ancestry, draws = Ancestry(moons[0], prototypes, founders, Bounds(2, 5)), []
+
+    def make_child():
+        draws.append(True)
+        return founders[0]
+
+    offspring(ancestry, make_child, size, {founders[0].key})
+    assert len(draws) == 4 * size

@@ -545,3 +545,12 @@ def test_evaluations_that_the_starts_use_up(blobs):
     result = search(*blobs, starts=starts, max_evaluations=len(starts))
     assert result.stopped_by == "evaluations"
     assert result.history["n_evaluations"] == [2]
+
+
+@pytest.mark.parametrize(("most", "n_prototypes"), [(20, 200), (50, 200), (60, 240), (90, 300)])
+def test_there_are_four_prototypes_for_each_cluster_that_may_be(most, n_prototypes):
+    """As far as there are rows, and 200 at least."""
+    X, rng = np.random.RandomState(0).standard_normal((300, 2)), np.random.RandomState(0)
+    starts = [np.arange(300) % 2]
+    ancestry = module._make_ancestry(X, rng, Bounds(1, most), starts, 64, None, Deadline())
+    assert len(ancestry.prototypes) == n_prototypes

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse.csgraph import connected_components
 
-from skdeepclust.search import Bounds, Prototypes, difference
+from skdeepclust.search import Bounds, Prototypes, difference, make_prototypes
 from skdeepclust.search import _operators as module
 from skdeepclust.search._operators import (
     OPERATORS,
@@ -434,3 +434,84 @@ def test_names_agree_as_far_as_they_can(seed, k, k_like):
     assert len(pairs) == len({new for _, new in pairs}) == k
     for new in set(renamed.tolist()):
         assert new >= k_like or (like[renamed == new] == new).any()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_means_move_eight_times_at_most(seed):
+    """Without clusters they would go on: eight rounds are near enough to where they would end."""
+    X = np.random.RandomState(0).standard_normal((150, 2))
+    scattered, rng = make_prototypes(X, np.random.RandomState(0)), np.random.RandomState(seed)
+    points = scattered.centers
+    start = points[rng.randint(150)]
+    means = [start, points[_draw(rng, ((points - start) ** 2).sum(axis=1))]]
+    for _ in range(8):
+        distances = [np.linalg.norm(points - mean, axis=1) for mean in means]
+        expected = distances[0] < distances[1]
+        means = [points[expected].mean(axis=0), points[~expected].mean(axis=0)]
+    side = module._cut_by_means(scattered, np.random.RandomState(seed), np.arange(150))
+    np.testing.assert_array_equal(side, expected)
+
+
+@pytest.mark.parametrize("place", [0.0, 0.75])
+def test_means_that_rounding_puts_on_one_side_are_parted_too(place):
+    """Their middle is rounded to one of them, and no prototype is nearer to the other one."""
+    line = chain(1.0, np.nextafter(1.0, 2.0))
+    side = module._cut_by_means(line, Fixed(place), np.arange(2))
+    assert side.sum() == 1
+
+
+class Handicaps(ByLengths):
+    """Edges are weighed by their lengths alone, but for the place of each in a range."""
+
+    def __init__(self, *places):
+        super().__init__(0.0)
+        self.places = np.array(places)
+
+    def uniform(self, low=0.0, high=1.0, size=None):
+        if size is None:
+            return super().uniform(low, high)
+        return low + self.places * (high - low)
+
+
+@pytest.mark.parametrize(
+    ("length", "places", "first_side"),
+    [
+        (6, (0.0, 1.0), {0, 1}),  # 10 becomes 5
+        (4, (0.0, 1.0), {0}),
+        (6, (0.25, 1.0), {0}),
+        (6, (1.0, 1.0), {0}),
+        (9, (0.5, 0.5), {0}),
+    ],
+)
+def test_edges_more_than_half_as_long_as_the_longest_may_be_cut(length, places, first_side):
+    line = chain(0, 10, 10 + length)
+    side = module._cut_graph(line, Handicaps(0.0, *places), np.arange(3))
+    assert same_side(side, first_side)
+
+
+def test_two_thirds_of_the_moves_are_of_one_prototype():
+    """Half of the patches do not grow; the others grow not at all, once or twice, as often each."""
+    line, codes, rng = chain(*range(20)), np.arange(20) // 10, np.random.RandomState(0)
+    sizes = [int((move(line, rng, codes) != codes).sum()) for _ in range(900)]
+    shares = np.bincount(sizes, minlength=4) / 900
+    np.testing.assert_allclose(shares, [0, 2 / 3, 1 / 6, 1 / 6], atol=0.05)
+
+
+def test_operators_make_their_shares_of_the_changes(monkeypatch):
+    """Every operator as often as it says, and most of all moves."""
+    shares = {name: share for name, (_, share) in OPERATORS.items()}
+    expected = {"merge": 0.22, "split": 0.22, "move": 0.4, "smooth": 0.08, "dissolve": 0.08}
+    assert shares == expected
+    assert sum(shares.values()) == pytest.approx(1)
+    made = []
+
+    def note(name):
+        return lambda prototypes, rng, codes: (made.append(name), codes)[1]
+
+    monkeypatch.setattr(module, "_FUNCTIONS", [note(name) for name in OPERATORS])
+    line, rng, codes = chain(*range(4)), np.random.RandomState(0), np.array([0, 0, 1, 1])
+    for _ in range(1_200):
+        mutate(line, rng, codes, Bounds(1, 4))
+    assert len(made) / 1_200 == pytest.approx(1 / 0.6, abs=0.1)  # changes of one mutation
+    for name, share in shares.items():
+        assert made.count(name) / len(made) == pytest.approx(share, abs=0.03)

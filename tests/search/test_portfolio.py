@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from skdeepclust.critic import quality
 from skdeepclust.search import Bounds, Deadline, make_prototypes, portfolio
@@ -187,6 +188,33 @@ class TestNumbersOfClusters:
         assert 0.8 * n <= sum(map(len, asked.values())) <= max(n + 1, len(asked))
         assert len(asked) == 11
 
+    def test_shares_of_the_algorithms(self, asked):
+        """Most where the number of clusters matters and a cut costs little; 64 in all."""
+        start(np.random.RandomState(0).standard_normal((400, 2)), Bounds(2, 200))
+        assert {name: len(numbers) for name, numbers in asked.items()} == {
+            "ward": 10,
+            "k_means": 8,
+            "single_absorbing": 8,
+            "spectral": 8,
+            "average": 6,
+            "mixture_full": 6,
+            "hdbscan": 5,
+            "single": 4,
+            "complete": 3,
+            "dbscan": 3,
+            "mixture_diagonal": 3,
+        }
+        assert sum(map(len, asked.values())) == 64
+
+    @pytest.mark.parametrize(("n_distinct", "n_algorithms"), [(7, 2), (8, 11)])
+    def test_algorithms_other_than_trees_need_eight_different_rows(
+        self, asked, n_distinct, n_algorithms
+    ):
+        X = np.random.RandomState(0).standard_normal((n_distinct, 2))
+        start(np.concatenate([X, X]), Bounds(2, 7))
+        assert len(asked) == n_algorithms
+        assert {"ward", "single"} <= asked.keys()
+
 
 def test_as_many_rows_as_algorithms_see_keep_their_own_labels(monkeypatch, blobs):
     X, _ = blobs
@@ -194,3 +222,33 @@ def test_as_many_rows_as_algorithms_see_keep_their_own_labels(monkeypatch, blobs
     prototypes = make_prototypes(X, np.random.RandomState(0), 30)
     found = portfolio(X, prototypes, np.random.RandomState(0), Bounds(1, 20))
     assert any((p.labels != p.codes[prototypes.codes]).any() for p in found)
+
+
+@pytest.mark.parametrize("n", [5_000, 5_001])
+def test_algorithms_see_five_thousand_rows_at_most(monkeypatch, n):
+    seen = []
+
+    def look(view, rng, k):
+        seen.append(len(view))
+        return np.arange(len(view)) % k
+
+    monkeypatch.setattr(module, "ALGORITHMS", dict.fromkeys(module.ALGORITHMS, look))
+    X = np.random.RandomState(0).standard_normal((n, 2))
+    prototypes = make_prototypes(X, np.random.RandomState(0), 20)
+    found = portfolio(X, prototypes, np.random.RandomState(0), Bounds(2, 4), n_clusterings=1)
+    assert set(seen) == {5_000}
+    assert all(len(partition.labels) == n for partition in found)
+
+
+def test_algorithms_run_with_one_thread(monkeypatch, blobs):
+    """So little is to do at a time that threads would mostly wait for one another."""
+    seen = set()
+
+    def look(view, rng, k):
+        seen.update(pool["num_threads"] for pool in threadpool_info())
+        return np.arange(len(view)) % k
+
+    monkeypatch.setattr(module, "ALGORITHMS", dict.fromkeys(module.ALGORITHMS, look))
+    with threadpool_limits(limits=2):
+        start(blobs[0], Bounds(2, 4), n_clusterings=1)
+    assert seen == {1}

@@ -5,9 +5,11 @@ import tracemalloc
 import networkx
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
 from sklearn.metrics import silhouette_score
 from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from skdeepclust.search import Deadline, condense, make_prototypes
 from skdeepclust.search import _prototypes as module
@@ -232,3 +234,72 @@ def test_only_rows_that_are_seen_are_read(monkeypatch, tmp_path):
     tracemalloc.stop()
     assert found.shape == (20, 8)
     assert peak < 10**6  # the rows take 6.4 MB, twice as much in float64
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_prototypes_are_those_of_ten_rounds_of_k_means(moons, seed):
+    """One run, from random rows, on thirty rows for each; the others join the nearest."""
+    X, rng = moons[0], np.random.RandomState(seed)
+    seen = rng.permutation(300)[: 30 * 9]
+    model = KMeans(9, init="random", n_init=1, max_iter=10, random_state=rng.randint(2**31 - 1))
+    with threadpool_limits(limits=1):
+        expected = model.fit(X[seen]).predict(X)
+    found = make_prototypes(X, np.random.RandomState(seed), 9)
+    np.testing.assert_array_equal(found.codes, expected)
+
+
+def test_k_means_adds_up_with_one_thread(monkeypatch, moons):
+    """With several, the order in which they add up, and so the last bits, might vary."""
+    seen, fit = set(), module.KMeans.fit
+
+    def look(self, X):
+        seen.update(pool["num_threads"] for pool in threadpool_info())
+        return fit(self, X)
+
+    monkeypatch.setattr(module.KMeans, "fit", look)
+    with threadpool_limits(limits=2):
+        make_prototypes(moons[0], rng0(), 20)
+    assert seen == {1}
+
+
+@pytest.mark.parametrize("n", [10_000, 10_001])
+def test_links_are_counted_among_ten_thousand_rows(monkeypatch, n):
+    seen, row_links = [], module._row_links
+
+    def look(rows, codes, q):
+        seen.append(len(rows))
+        return row_links(rows[:100], codes[:100], q)
+
+    monkeypatch.setattr(module, "_row_links", look)
+    make_prototypes(rng0().standard_normal((n, 1)), rng0(), 3)
+    assert seen == [10_000]
+
+
+@pytest.mark.parametrize("n_centers", [1, 2])
+def test_two_hundred_rows_are_seen_for_each_mean(n_centers):
+    """Other rows are not even read: they would make all means infinite."""
+    X = rng0().standard_normal((500, 2)) + 9 * (np.arange(500) % n_centers)[:, None]
+    X[200 * n_centers :] = np.inf
+    found = condense(X, n_centers, np.arange(500))
+    seen = X[: 200 * n_centers]
+    expected = [seen[i::n_centers].mean(axis=0) for i in range(n_centers)]
+    np.testing.assert_allclose(np.sort(found, axis=0), expected)
+
+
+@pytest.mark.parametrize(
+    ("n_centers", "expected"), [(100, [8_192, 8_192, 3_616]), (9_000, [9_000, 9_000, 2_000])]
+)
+def test_batches_have_8192_rows_or_one_for_each_mean(monkeypatch, n_centers, expected):
+    """So that they need little memory, and a mean does not see less than a row of each."""
+    sizes = []
+    monkeypatch.setattr(
+        module.MiniBatchKMeans, "partial_fit", lambda self, rows: sizes.append(len(rows))
+    )
+    monkeypatch.setattr(
+        module.MiniBatchKMeans, "predict", lambda self, rows: np.zeros(len(rows), dtype=int)
+    )
+    monkeypatch.setattr(
+        module.MiniBatchKMeans, "cluster_centers_", np.zeros((n_centers, 1)), raising=False
+    )
+    condense(np.arange(20_000.0)[:, None], n_centers, np.arange(20_000))
+    assert sizes == expected
