@@ -40,7 +40,7 @@ __all__ = ["CriticClusterer"]
 # Of more rows a sample of this size is clustered, and the others follow the nearest of these.
 _MAX_ROWS = 2_000
 # What a search must reach to be believed, see the notes of the class.
-_MARGIN, _LEVEL = 0.1, 0.8
+_MARGIN, _LEVEL = 0.02, 0.8
 
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -136,7 +136,7 @@ class CriticClusterer(
     cluster. The time of the search does not depend on the number of rows.
 
     A search finds what the critic overrates. Its best clustering is taken only if its score is
-    above 0.8 and exceeds that of the best classical clustering it started from by more than 0.1;
+    above 0.8 and exceeds that of the best classical clustering it started from by more than 0.02;
     else the latter is taken. Both figures were chosen on synthetic data.
 
     KeyboardInterrupt ends the search with a warning and the best clustering so far. Before the

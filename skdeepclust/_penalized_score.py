@@ -18,8 +18,8 @@ __all__ = ["PenalizedScore", "without_penalty"]
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-# From so many points on a cluster has three of them.
-_MANY = 50
+# From so many points on a cluster has three of them, or five.
+_MANY, _VERY_MANY = 50, 500
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class PenalizedScore:
     """The critic's score, less 1 for clusterings in which a row is a cluster by itself.
 
     No true clustering that the critic has learned from has such a cluster. Of 50 points or more,
-    two are no cluster either.
+    two are no cluster either, and of 500 or more four are none.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ def without_penalty(found: ScoredClustering) -> ScoredClustering:
 def _penalty(labels: Codes) -> Floats:
     """1 for clusterings (m, n) with a cluster of too few rows, else 0; (m,)."""
     (m, n), k = labels.shape, int(labels.max()) + 1
-    most = 2 if n >= _MANY else 1
+    most = 1 if n < _MANY else 2 if n < _VERY_MANY else 4
     numbered = labels + k * np.arange(m)[:, None]
     counts = np.bincount(numbered.ravel(), minlength=m * k).reshape(m, k)
     return np.asarray(((counts > 0) & (counts <= most)).any(axis=1), dtype=np.float64)

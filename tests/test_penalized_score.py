@@ -9,6 +9,7 @@ import torch
 from skdeepclust import ClusteringCritic
 from skdeepclust._penalized_score import PenalizedScore, without_penalty
 from skdeepclust.critic._geometry import measure_points
+from skdeepclust.critic._judging import judge
 from skdeepclust.search import ScoredClustering
 
 X = np.random.RandomState(0).standard_normal((30, 3))
@@ -30,6 +31,16 @@ def labelings():
 def test_a_row_by_itself_costs_one(score, labelings):
     own = ClusteringCritic.from_pretrained().score_clusterings(X, labelings)
     np.testing.assert_allclose(own - score(labelings), [0, 0, 1, 0, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize(("n", "expected"), [(499, [0, 0]), (500, [1, 0])])
+def test_so_do_four_of_very_many(n, expected):
+    points = np.random.RandomState(1).standard_normal((n, 2))
+    labelings = np.stack([np.where(np.arange(n) < size, 0, 1) for size in (4, 5)])
+    network, graph = ClusteringCritic.from_pretrained().network_, measure_points(points)
+    found = PenalizedScore(network, graph, torch.device("cpu"))(labelings)
+    penalties = judge(network, graph, labelings).scores - found
+    assert penalties.tolist() == pytest.approx(expected)
 
 
 def test_so_do_two_of_many_rows():

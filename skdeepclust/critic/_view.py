@@ -76,12 +76,13 @@ class DataView:
 
     def extend(self, labels: NDArray[Any]) -> Codes:
         """Labels of all rows (n,) from those of the few (m,), each row after the nearest."""
-        if len(labels) == len(self.X):
-            return labels.astype(np.int64)
-        return np.asarray(labels[self._followed], dtype=np.int64)
+        return np.asarray(labels[self.places], dtype=np.int64)
 
     @computed_once
-    def _followed(self) -> NDArray[np.intp]:
+    def places(self) -> NDArray[np.intp]:
+        """Place (n,) among the few rows of the one that each row follows: itself, or the nearest."""
+        if len(self.costly) == len(self.X):
+            return np.arange(len(self.X))
         search = NearestNeighbors(n_neighbors=1).fit(self.few)
         return np.asarray(search.kneighbors(self.X, return_distance=False)[:, 0])
 

@@ -61,6 +61,36 @@ def make_strategy(X, y, **kwargs):
     return CrossEntropyStrategy(Ancestry(X, prototypes, founders, bounds), rng0(), 20, **kwargs)
 
 
+def test_eigenvectors_let_networks_have_clusters_of_any_shape(moons):
+    X, y = moons
+    shares = {}
+    for n_eigenvectors in (0, 8):
+        strategy = make_strategy(X, y, n_eigenvectors=n_eigenvectors)
+        network = strategy.generate()[1]
+        assert network.weights is not None
+        shares[n_eigenvectors] = float(quality(y, [network.labels])[0])
+    assert shares[8] > 0.95 > 0.7 > shares[0]
+
+
+def test_features_are_coordinates_and_eigenvectors(moons):
+    X, y = moons
+    plain = make_strategy(X, y, n_eigenvectors=0).Z
+    Z = make_strategy(X, y).Z
+    assert Z.shape == (300, 2 + 8)
+    np.testing.assert_array_equal(Z[:, :2], plain)
+    np.testing.assert_allclose(np.square(Z[:, 2:]).mean(axis=0), 1, rtol=1e-6)
+    few = make_strategy(X[:11], np.arange(11) % 3).Z
+    assert few.shape == (11, 2)
+    assert make_strategy(X[:12], np.arange(12) % 3).Z.shape == (12, 10)
+
+
+def test_of_very_many_rows_some_have_eigenvectors_and_others_follow(moons, monkeypatch):
+    X, y = moons
+    monkeypatch.setattr(module, "_MAX_ROWS", 60)
+    eigenvectors = make_strategy(X, y).Z[:, 2:]
+    assert len(np.unique(eigenvectors, axis=0)) <= 60
+
+
 @pytest.mark.parametrize("init", ["founders", "random"])
 def test_samples_are_within_bounds(blobs, init):
     X, y = blobs
