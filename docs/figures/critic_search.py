@@ -7,7 +7,7 @@ from sklearn.metrics import adjusted_rand_score
 from skdeepclust import CriticClusterer
 from skdeepclust.critic import draw_dataset
 
-FAMILIES = {"moons": 111, "spirals": 187}  # and what their random numbers start from
+FAMILIES = {"moons": 111, "scenes": 113}  # and what their random numbers start from
 
 
 def draw_clusters(ax, data, clusterer, name):

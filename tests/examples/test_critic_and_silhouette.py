@@ -14,8 +14,10 @@ def preferred(example, title, name):
 
 
 @pytest.mark.parametrize("title", ["moons", "rings", "blobs"])
-def test_critic_prefers_the_clustering_nearest_to_the_truth(example, title):
-    assert preferred(example, title, "critic") == example["agreement"][title].max() > 0.9
+def test_critic_prefers_a_clustering_as_near_to_the_truth_as_any(example, title):
+    most = example["agreement"][title].max()
+    assert preferred(example, title, "critic") >= most - 0.01
+    assert most > 0.9
 
 
 @pytest.mark.parametrize("title", ["moons", "rings"])
