@@ -80,7 +80,7 @@ class DataView:
 
     @computed_once
     def places(self) -> NDArray[np.intp]:
-        """Place (n,) among the few rows of the one that each row follows: itself, or the nearest."""
+        """Places (n,) among the few rows: of the row itself, or else of the nearest."""
         if len(self.costly) == len(self.X):
             return np.arange(len(self.X))
         search = NearestNeighbors(n_neighbors=1).fit(self.few)
