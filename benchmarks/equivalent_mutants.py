@@ -10,8 +10,7 @@ Reasons begin with one of three words:
 
 - same: no result changes, by more than rounding;
 - cost: results are the same, for more or less time or memory;
-- choice: results are others and as good. Figures and chances that were chosen by measurement, or
-  because some had to be chosen: a test could only repeat them.
+- choice: results are others and as likely, such as a draw with the other sign.
 """
 
 from __future__ import annotations
