@@ -10,6 +10,8 @@ from bench_unsupervised import markdown_table, spread
 from critic_tables import show, verdict
 from suite_methods import OURS, UNIT
 
+from skdeepclust._critic_clusterer import _LEVEL, _MARGIN
+
 __all__ = ["confidence", "search_report", "set_report", "summarize", "time_report"]
 
 FOUND = 0.95
@@ -284,8 +286,8 @@ def search_report(records: Records) -> list[str]:
         f"95 % confidence interval of the mean ({_RESAMPLES:,} bootstrap samples of the sets). "
         "All searches of a set have the same starts, which count among the evaluations. ARI of the "
         "best: of the clustering with the best score. ARI: of the one that CriticClusterer takes, "
-        "the best only where its score is above 0.8 and by more than 0.1 above that of the best "
-        "start, which is the start with the best score."
+        f"the best only where its score is above {_LEVEL} and by more than {_MARGIN} above that of "
+        "the best start, which is the start with the best score."
     )
     targets = markdown_table(["search", "target", "found"], _search_targets(found))
     title = "## The searches at equal numbers of evaluations"
