@@ -41,7 +41,7 @@ def node_descriptors(graph: PointGraph, clusterings: Population) -> Tensor:
 
     Returns
     -------
-    Tensor of shape (m, n, 18)
+    Tensor of shape (m, n, 32)
         Share of the nearest quarter, half and all of the neighbours in the own cluster; log
         distance to the nearest neighbour in the own cluster and to the nearest one outside;
         log mean distance to all neighbours and to those in the own cluster; log distance to
@@ -50,7 +50,8 @@ def node_descriptors(graph: PointGraph, clusterings: Population) -> Tensor:
         of the rows in it; log distances to both centroids in radii of the own cluster. Of the
         own cluster in the spanning tree: log of the widest gap inside and of the mean length
         inside, log of the shortest edge that leaves it, each in typical edges, and log of the
-        number of parts into which it falls. Rows of noise have zeros. float32.
+        number of parts into which it falls. Then those of `normal_features` and of
+        `density_features`. Rows of noise have zeros. float32.
 
     Notes
     -----
