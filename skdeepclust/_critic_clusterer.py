@@ -127,7 +127,7 @@ class CriticClusterer(
     Notes
     -----
     Lengths are compared across features: put a StandardScaler in front where their units
-    differ, as for KMeans. A single row, or two of 50 and more, are a cluster only where the
+    differ, as for KMeans. A single row, two of 50, or four of 500 are a cluster only where the
     bounds on their number leave no other way.
 
     Of more than 2,000 rows a sample of that size is clustered, and the others follow the nearest
